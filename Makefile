@@ -1,0 +1,52 @@
+# Everything a person types here. Plain `make` prints the targets.
+# Overridable: PYTHON (the Python that .venv is made from), ARGS (what `make test` hands to pytest).
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup setup-dev demo test check fmt diagram lock clean
+
+VENV := .venv/bin
+SET_UP := PYTHON="$(PYTHON)" bash tools/set_up.sh
+CAN_RUN := .venv/.can-run
+CAN_TEST := .venv/.can-test
+
+help:  ## Print these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(CAN_RUN)  ## Set up .venv to run; the command is then .venv/bin/orchestrator
+
+setup-dev: $(CAN_TEST)  ## Set up .venv to test and check as well
+
+demo: setup  ## Patch a simulated fleet in waves, live, on a throw-away SQLite file
+	@$(VENV)/orchestrator demo
+
+test: setup-dev  ## Run the whole test suite, on SQLite and a PostgreSQL of its own
+	@$(VENV)/python -m pytest -n 2 --dist worksteal $(ARGS)
+
+check: setup-dev  ## Check style, types, who imports whom, and what is generated
+	@$(VENV)/ruff check .
+	@$(VENV)/ruff format --check .
+	@$(VENV)/mypy
+	@$(VENV)/lint-imports --no-logo
+	@$(VENV)/deptry .
+	@$(VENV)/python -m tools.draw --check
+
+fmt: setup-dev  ## Format the code and mend what ruff can mend
+	@$(VENV)/ruff check --fix-only .
+	@$(VENV)/ruff format .
+
+diagram: setup-dev  ## Draw the state diagram anew
+	@$(VENV)/python -m tools.draw
+
+lock: setup-dev  ## Write the locks anew from pyproject.toml (ARGS=--upgrade for newer versions)
+	@bash tools/lock.sh $(ARGS)
+
+clean:  ## Remove .venv and every cache
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+
+$(CAN_RUN): requirements-runtime.txt pyproject.toml tools/set_up.sh
+	@$(SET_UP) requirements-runtime.txt
+	@touch $@
+
+$(CAN_TEST): requirements.txt pyproject.toml tools/set_up.sh
+	@$(SET_UP) requirements.txt
+	@touch $(CAN_RUN) $@

@@ -1,0 +1,173 @@
+"""What Azure can say to us, as values. Outcomes are values; exceptions are for bugs."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from orchestrator.domain.model import ActivityId, VmId
+from orchestrator.domain.operation import Conflict
+from orchestrator.domain.result import Report, Result
+
+# --------------------------------------------------------------------------- to the one POST
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tracker:
+    """The operation URLs of a 202, verbatim: they are signed, about 3.4 KB, and never to be logged
+    (azure-facts 2.4)."""
+
+    status_url: str
+    location_url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """202 with a usable operation URL: Azure has the work. `activity` is its `x-ms-request-id`
+    (azure-facts 2.3)."""
+
+    tracker: Tracker
+    activity: ActivityId | None
+    retry_after: timedelta | None = None
+    http_status: int = 202
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotSent:
+    """Proved: no byte of the request left (connection refused, no route, TLS refused, past its
+    time)."""
+
+    reason: str
+    abandoned: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Throttled:
+    """429: refused before anything was done (azure-facts 4). `retry_after` is already clamped to
+    [1 s, 20 min]."""
+
+    retry_after: timedelta
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unauthenticated:
+    """401, or no token to be had: nothing ran, and the VM is not to blame (azure-facts 8)."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected:
+    """A 4xx from ARM itself (request id and ARM error body seen) that says: never. Not 408, 409,
+    429 or 401."""
+
+    http_status: int
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conflicted:
+    """409: refused for now, or ours is already running. Only a look tells (azure-facts 6)."""
+
+    conflict: Conflict
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InDoubt:
+    """Everything else: Azure may have taken it. `activity` is the request id when an answer
+    carried one."""
+
+    reason: str
+    http_status: int | None = None
+    activity: ActivityId | None = None
+
+
+SubmitAnswer = Taken | NotSent | Throttled | Unauthenticated | Rejected | Conflicted | InDoubt
+
+# --------------------------------------------------------------------------- to a read
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """The operation is not at its end: any status word but the three terminal ones (azure-facts
+    3)."""
+
+    retry_after: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """The operation `Succeeded`. That says nothing about the patches: the report does, if it could
+    be read."""
+
+    report: Report | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collapsed:
+    """The operation itself ended `Failed` or `Canceled`, with ARM's error (azure-facts 5.1, layer
+    2)."""
+
+    status: str
+    code: str
+    message: str
+    report: Report | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreadable:
+    """This read told nothing about the operation, whatever its status code was (azure-facts 3)."""
+
+    reason: str
+    http_status: int | None = None
+    retry_after: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Untrackable:
+    """403, 404 or a refused URL: this operation URL will not tell us; the instance view may
+    (azure-facts 8)."""
+
+    reason: str
+    http_status: int | None = None
+
+
+PollAnswer = Running | Finished | Collapsed | Throttled | Unreadable | Untrackable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastInstallation:
+    """`lastPatchInstallationSummary` of an instance view: the one slot that names the newest
+    installation."""
+
+    activity: ActivityId
+    started_at: datetime | None
+    result: Result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """One VM with its instance view. `skew` is Azure's clock minus ours at this answer (its `Date`
+    header)."""
+
+    vm_id: VmId
+    region: str
+    os: str
+    power: str
+    """The word after `PowerState/`, or empty when Azure did not say."""
+    agent_ready: bool
+    last: LastInstallation | None
+    skew: timedelta = timedelta(0)
+    provisioning: str = "succeeded"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gone:
+    """404: Azure knows no such VM."""
+
+    reason: str
+
+
+LookAnswer = Seen | Gone | Throttled | Unreadable

@@ -1,0 +1,120 @@
+"""What a decision changes: the run's and the waves' new rows, and the facts that say why. Pure."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from orchestrator.domain.model import Run, RunStatus, Wave, WaveStatus
+from orchestrator.domain.operation import Why
+from orchestrator.domain.record import Change, Detail, Fact
+from orchestrator.domain.rollout import (
+    BakeWave,
+    CloseRun,
+    CloseWave,
+    Decision,
+    ExpireRun,
+    HaltRun,
+    OpenWave,
+    PauseRun,
+)
+from orchestrator.domain.view import RunView
+
+DAEMON = "daemon"
+"""The actor of everything that no person asked for."""
+
+
+def write(view: RunView, decision: Decision, now: datetime) -> Change:
+    """Return the change that makes a decision durable."""
+    match decision:
+        case OpenWave() | BakeWave() | CloseWave():
+            return _write_wave(view, decision, now)
+        case HaltRun(position, why):
+            return halt(view, position, why, DAEMON, now)
+        case PauseRun(why):
+            return restate(view.run, RunStatus.PAUSED, why, DAEMON, now)
+        case ExpireRun(why):
+            return restate(view.run, RunStatus.EXPIRED, why, DAEMON, now)
+        case CloseRun(status, why):
+            closed = replace(_next(view.run), status=status, reason=why.text, closed_at=now)
+            return Change(
+                run=closed, facts=(Fact(at=now, event="run.closed", actor=DAEMON, why=why),)
+            )
+        case _:
+            assert_never(decision)
+
+
+def _write_wave(view: RunView, decision: OpenWave | BakeWave | CloseWave, now: datetime) -> Change:
+    wave = view.waves[decision.wave]
+    match decision:
+        case OpenWave(_, allowed, parallel):
+            after = replace(
+                wave, status=WaveStatus.OPEN, opened_at=now, allowed=allowed, max_parallel=parallel
+            )
+            text = f"{wave.vms} VMs, {parallel} at once, {allowed} failures allowed"
+            return _waved(view, after, "wave.opened", Why("opened", text), now)
+        case BakeWave(_, until):
+            after = replace(wave, status=WaveStatus.BAKING, baking_until=until)
+            return _waved(
+                view,
+                after,
+                "wave.baking",
+                Why("baking", f"must stay good for {_span(wave.spec.bake)}"),
+                now,
+            )
+        case CloseWave(_, why):
+            after = replace(wave, status=WaveStatus.PASSED, reason=why.text, closed_at=now)
+            return _waved(view, after, "wave.passed", why, now)
+
+
+def halt(view: RunView, position: int | None, why: Why, actor: str, now: datetime) -> Change:
+    """Halt the run, and the wave that broke its budget unless that wave is behind us already."""
+    halted = replace(_next(view.run), status=RunStatus.HALTED, reason=why.text)
+    wave = view.waves.get(position) if position is not None else None
+    stopped = wave is not None and wave.status in {WaveStatus.OPEN, WaveStatus.BAKING}
+    waves = (
+        (replace(wave, status=WaveStatus.HALTED, reason=why.text),)
+        if wave is not None and stopped
+        else ()
+    )
+    fact = Fact(at=now, event="run.halted", actor=actor, why=why, wave=position)
+    return Change(run=halted, waves=waves, facts=(fact,))
+
+
+def restate(
+    run: Run, status: RunStatus, why: Why, actor: str, now: datetime, waves: tuple[Wave, ...] = ()
+) -> Change:
+    """Give the run another status, with the fact that says why."""
+    fact = Fact(at=now, event=_EVENTS[status], actor=actor, why=why)
+    return Change(
+        run=replace(_next(run), status=status, reason=why.text), waves=waves, facts=(fact,)
+    )
+
+
+_EVENTS = {
+    RunStatus.OPEN: "run.resumed",
+    RunStatus.PAUSED: "run.paused",
+    RunStatus.HALTED: "run.halted",
+    RunStatus.CANCELLED: "run.cancelled",
+    RunStatus.EXPIRED: "run.expired",
+    RunStatus.PASSED: "run.closed",
+}
+
+
+def _waved(view: RunView, wave: Wave, event: str, why: Why, now: datetime) -> Change:
+    detail: Detail = {
+        "wave": wave.spec.name,
+        "allowed_failures": wave.allowed,
+        "max_parallel": wave.max_parallel,
+    }
+    fact = Fact(at=now, event=event, actor=DAEMON, why=why, wave=wave.position, detail=detail)
+    return Change(run=_next(view.run), waves=(wave,), facts=(fact,))
+
+
+def _next(run: Run) -> Run:
+    """Every change of a run or of its waves counts the run's version up: that is their
+    compare-and-set."""
+    return replace(run, version=run.version + 1)
+
+
+def _span(span: timedelta) -> str:
+    return str(span).removesuffix(":00")

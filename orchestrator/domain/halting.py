@@ -1,0 +1,47 @@
+"""The arithmetic of budgets: how many failures a wave or a run tolerates, and whether it has had
+too many."""
+
+from orchestrator.domain.model import Share
+
+_SIZES = (
+    (25, Share(count=1), Share(count=0)),
+    (101, Share(percent=5), Share(count=1)),
+    (1_001, Share(percent=8), Share(percent=1)),
+)
+"""Below this many VMs: the default `max_parallel` and `allow_failures` (design 7, last line)."""
+_LARGEST = (Share(percent=10), Share(percent=1))
+
+
+def default_shares(vms: int) -> tuple[Share, Share]:
+    """Return the default (`max_parallel`, `allow_failures`) of a wave of this size."""
+    for below, parallel, failures in _SIZES:
+        if vms < below:
+            return parallel, failures
+    return _LARGEST
+
+
+def allowed(tolerance: Share, vms: int) -> int:
+    """Return how many failures are tolerated among `vms` VMs: a tolerance rounds down; of two the
+    smaller holds.
+
+    50 VMs at 10 % allow 5 (the 6th halts), 7 at 10 % allow 0, 4,000 at 1 % allow 40.
+    """
+    return min(_counts(tolerance, vms))
+
+
+def permitted(permission: Share, vms: int) -> int:
+    """Return how many VMs may run at once: a permission rounds down, but never below one."""
+    return max(1, min(_counts(permission, vms)))
+
+
+def exceeded(bad: int, tolerated: int) -> bool:
+    """Tell whether the budget is broken: the one comparison, `bad > allowed`."""
+    return bad > tolerated
+
+
+def _counts(share: Share, vms: int) -> list[int]:
+    """Both readings of a share. Hundredths of a percent keep 0.29 * 100 from becoming 28.999…."""
+    counts = [] if share.count is None else [share.count]
+    if share.percent is not None:
+        counts.append(round(share.percent * 100) * vms // 10_000)
+    return counts or [vms]

@@ -1,0 +1,206 @@
+"""The nouns of what is configured and of a run: plan, wave, target, run. No behaviour beyond
+construction."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import NewType
+
+RunId = NewType("RunId", str)
+VmId = NewType("VmId", str)
+"""An ARM resource id in lower case; build it with `vm_id`."""
+AttemptId = NewType("AttemptId", str)
+"""A UUID: the `x-ms-client-request-id` of one POST."""
+ActivityId = NewType("ActivityId", str)
+"""The guid that names one installation everywhere in Azure (azure-facts 2.3)."""
+
+
+def vm_id(resource_id: str) -> VmId:
+    """Return the one spelling of an ARM resource id that we compare and store: lower case, no
+    slash at the end."""
+    return VmId(resource_id.strip().rstrip("/").lower())
+
+
+class Reboot(StrEnum):
+    """What the installation may do about a reboot; Azure's `rebootSetting` (azure-facts 1.1)."""
+
+    IF_REQUIRED = "if_required"
+    NEVER = "never"
+    ALWAYS = "always"
+
+
+class Warnings(StrEnum):
+    """Whether an installation that completed with warnings counts against the budget."""
+
+    PASS = "pass"  # noqa: S105 - a policy, not a password
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowsPatches:
+    """`windowsParameters` of installPatches, field by field (azure-facts 1.1)."""
+
+    classifications: tuple[str, ...] = ()
+    kb_include: tuple[str, ...] = ()
+    kb_exclude: tuple[str, ...] = ()
+    exclude_kbs_requiring_reboot: bool = False
+    max_publish_date: datetime | None = None
+    name_masks_include: tuple[str, ...] = ()
+    name_masks_exclude: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinuxPatches:
+    """`linuxParameters` of installPatches, field by field (azure-facts 1.1)."""
+
+    classifications: tuple[str, ...] = ()
+    package_masks_include: tuple[str, ...] = ()
+    package_masks_exclude: tuple[str, ...] = ()
+    maintenance_run_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patches:
+    """Which patches are asked for, by operating system. A system without a block gets none of our
+    filters."""
+
+    windows: WindowsPatches | None = None
+    linux: LinuxPatches | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """A number of VMs: a count, a percentage of the wave, or both (then the smaller holds)."""
+
+    count: int | None = None
+    percent: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which VMs: all given kinds must match, any value within a kind will do. Nothing given
+    matches nothing.
+
+    `ids` are lower-case resource ids (`file` is read into `ids` by the configuration); `tags` maps
+    a tag's name to the accepted values, both compared without case.
+    """
+
+    ids: tuple[VmId, ...] = ()
+    subscriptions: tuple[str, ...] = ()
+    resource_groups: tuple[str, ...] = ()
+    tags: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaveSpec:
+    """One wave as configured."""
+
+    name: str
+    select: Selection
+    exclude: Selection = field(default_factory=Selection)
+    max_parallel: Share | None = None
+    allow_failures: Share | None = None
+    bake: timedelta = timedelta(0)
+    allow_empty: bool = False
+    max_duration: timedelta = timedelta(minutes=90)
+    reboot: Reboot = Reboot.IF_REQUIRED
+    warnings: Warnings = Warnings.PASS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tracking:
+    """How operations are followed (design 14)."""
+
+    poll: timedelta = timedelta(seconds=30)
+    settle: timedelta = timedelta(minutes=15)
+    send_within: timedelta = timedelta(seconds=5)
+    overdue: timedelta = timedelta(minutes=45)
+    max_unknown: int = 3
+    request_timeout: timedelta = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanSpec:
+    """What is configured for one plan, with every default filled in: the *resolved plan* that a
+    run keeps."""
+
+    name: str
+    waves: tuple[WaveSpec, ...]
+    patches: Patches = field(default_factory=Patches)
+    tracking: Tracking = field(default_factory=Tracking)
+    allow_failures: Share | None = None
+    deadline: timedelta = timedelta(days=14)
+    min_interval: timedelta = timedelta(hours=12)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One VM, as the inventory described it when the run was opened."""
+
+    vm_id: VmId
+    name: str
+    subscription_id: str
+    resource_group: str
+    region: str
+    os: str
+    """`Windows`, `Linux`, or empty when the inventory did not say."""
+
+
+class RunStatus(StrEnum):
+    """How a run stands. The last three are ends once `closed_at` is set; until then the rest is
+    followed."""
+
+    OPEN = "open"
+    PAUSED = "paused"
+    HALTED = "halted"
+    PASSED = "passed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+class WaveStatus(StrEnum):
+    """The life of a wave (design 3)."""
+
+    PENDING = "pending"
+    AWAITING_APPROVAL = "awaiting_approval"
+    OPEN = "open"
+    BAKING = "baking"
+    PASSED = "passed"
+    HALTED = "halted"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wave:
+    """One wave of a run as it stands. Shares are fixed as counts when it opens."""
+
+    position: int
+    spec: WaveSpec
+    vms: int
+    status: WaveStatus = WaveStatus.PENDING
+    reason: str = ""
+    allowed: int | None = None
+    max_parallel: int | None = None
+    opened_at: datetime | None = None
+    baking_until: datetime | None = None
+    closed_at: datetime | None = None
+    excused: bool = False
+    """A person resumed after this wave halted: it may pass without a single VM that ended well."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One execution of a plan. `version` is the compare-and-set of everything about it but its
+    operations."""
+
+    id: RunId
+    plan: PlanSpec
+    status: RunStatus
+    opened_at: datetime
+    deadline_at: datetime
+    config_hash: str
+    opened_by: str
+    reason: str = ""
+    closed_at: datetime | None = None
+    parent: RunId | None = None
+    version: int = 0

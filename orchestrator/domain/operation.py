@@ -1,0 +1,493 @@
+"""The life of an operation. Every state, every event, and every legal transition stands in this
+file."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from orchestrator.domain.model import ActivityId, AttemptId, RunId, Target
+from orchestrator.domain.result import Result
+
+
+class Wait(StrEnum):
+    """Why a queued operation waits."""
+
+    THROTTLED = "throttled"
+    BUSY = "busy"
+    CREDENTIALS = "credentials"
+    NOT_SENT = "not_sent"
+    UNREACHABLE = "unreachable"
+    HELD = "held"
+    WINDOW = "window"
+    CARRIED_OVER = "carried_over"
+    GRANTED = "granted"
+
+
+class Outcome(StrEnum):
+    """How an operation ended, in one word (design 4)."""
+
+    SUCCEEDED = "succeeded"
+    WARNED = "warned"
+    REBOOT_PENDING = "reboot_pending"
+    NOTHING_TO_DO = "nothing_to_do"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+
+
+class FailureClass(StrEnum):
+    """Whose failure it was (design 4)."""
+
+    GUEST = "guest"
+    PLATFORM = "platform"
+    REJECTED = "rejected"
+    LOST = "lost"
+    UNHEALTHY = "unhealthy"
+    HOOK = "hook"
+    UNRESOLVED = "unresolved"
+
+
+class Conflict(StrEnum):
+    """What a 409 said, in so far as it said it (design 5, azure-facts 5.2)."""
+
+    NOT_RUNNING = "not_running"
+    LOCKED = "locked"
+    BUSY = "busy"
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """A reason: a stable code for programs, and one sentence for people."""
+
+    code: str
+    text: str
+
+
+# ---------------------------------------------------------------------------------------- states
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """Waiting for its turn, not before `not_before` when that is set; `busy_since` bounds the wait
+    for a busy VM."""
+
+    not_before: datetime | None = None
+    wait: Wait | None = None
+    why: Why | None = None
+    busy_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Preparing:
+    """Holds its slot and is being looked at; nothing has been sent."""
+
+    since: datetime
+    busy_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Submitting:
+    """The intent is on disk; the one request may or may not have left this process."""
+
+    attempt: AttemptId
+    intent_at: datetime
+    baseline: ActivityId | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Azure may have taken the request: reads only until `settle_at`, then a person."""
+
+    attempt: AttemptId
+    intent_at: datetime
+    baseline: ActivityId | None
+    since: datetime
+    settle_at: datetime
+    why: Why
+    expected: ActivityId | None = None
+    conflict: Conflict | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InProgress:
+    """Azure works on it. `tracked` tells whether we hold an operation URL or follow by instance
+    view."""
+
+    attempt: AttemptId
+    intent_at: datetime
+    activity: ActivityId | None
+    since: datetime
+    deadline: datetime
+    tracked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Verifying:
+    """Azure reported an end; what is left is to see that the VM is well. No result means: look for
+    it."""
+
+    attempt: AttemptId
+    activity: ActivityId | None
+    since: datetime
+    deadline: datetime
+    result: Result | None
+
+
+@dataclass(frozen=True, slots=True)
+class NeedsHuman:
+    """Only a person can tell. It keeps the VM locked until `locked_until` or until it is
+    resolved."""
+
+    attempt: AttemptId
+    activity: ActivityId | None
+    since: datetime
+    locked_until: datetime
+    why: Why
+
+
+@dataclass(frozen=True, slots=True)
+class Succeeded:
+    """Ended well; `outcome` says how well."""
+
+    at: datetime
+    outcome: Outcome
+    why: Why
+    activity: ActivityId | None = None
+    result: Result | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Ended badly; `failure` says whose failure it was."""
+
+    at: datetime
+    failure: FailureClass
+    why: Why
+    activity: ActivityId | None = None
+    result: Result | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Ended without a start, for a reason that is not a failure."""
+
+    at: datetime
+    why: Why
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """Ended without a start, because a person cancelled the run."""
+
+    at: datetime
+    why: Why
+
+
+State = (
+    Queued
+    | Preparing
+    | Submitting
+    | Unknown
+    | InProgress
+    | Verifying
+    | NeedsHuman
+    | Succeeded
+    | Failed
+    | Skipped
+    | Cancelled
+)
+Ended = Succeeded | Failed | Skipped | Cancelled
+InFlight = Preparing | Submitting | Unknown | InProgress | Verifying
+
+STATE_NAMES: Final[dict[type[State], str]] = {
+    Queued: "queued",
+    Preparing: "preparing",
+    Submitting: "submitting",
+    Unknown: "unknown",
+    InProgress: "in_progress",
+    Verifying: "verifying",
+    NeedsHuman: "needs_human",
+    Succeeded: "succeeded",
+    Failed: "failed",
+    Skipped: "skipped",
+    Cancelled: "cancelled",
+}
+"""The public name of each state: column, view, log and picture use it."""
+
+
+# ---------------------------------------------------------------------------------------- events
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """The operation took its slot."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """Nothing was started; try again not before `not_before`. Costs no attempt."""
+
+    at: datetime
+    wait: Wait
+    why: Why
+    not_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Intended:
+    """We are about to send exactly one request."""
+
+    at: datetime
+    attempt: AttemptId
+    baseline: ActivityId | None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """Azure has the work: by its 202, or found by a look and adopted."""
+
+    at: datetime
+    activity: ActivityId | None
+    deadline: datetime
+    tracked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Doubted:
+    """The request may have been taken."""
+
+    at: datetime
+    settle_at: datetime
+    why: Why
+    expected: ActivityId | None = None
+    conflict: Conflict | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """Azure reported an end, with a result we could read or without one."""
+
+    at: datetime
+    deadline: datetime
+    activity: ActivityId | None
+    result: Result | None
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """Judged good."""
+
+    at: datetime
+    outcome: Outcome
+    why: Why
+    result: Result | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Broke:
+    """Judged bad: refused, failed, or not well afterwards."""
+
+    at: datetime
+    failure: FailureClass
+    why: Why
+    result: Result | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Escalated:
+    """Put before a person."""
+
+    at: datetime
+    locked_until: datetime
+    why: Why
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """Will not be started."""
+
+    at: datetime
+    why: Why
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """Will not be started, because a person cancelled the run."""
+
+    at: datetime
+    why: Why
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """One more intent is allowed: a person's `retry` or `resolve --as not-started`, or a
+    carry-over."""
+
+    at: datetime
+    wait: Wait
+    why: Why
+
+
+@dataclass(frozen=True, slots=True)
+class Forgiven:
+    """A person resumed the run and accepted this failure: it no longer counts against any
+    budget."""
+
+    at: datetime
+    why: Why
+
+
+Event = (
+    Began
+    | Deferred
+    | Intended
+    | Accepted
+    | Doubted
+    | Reported
+    | Passed
+    | Broke
+    | Escalated
+    | Dropped
+    | Withdrawn
+    | Granted
+    | Forgiven
+)
+
+
+class IllegalTransitionError(Exception):
+    """A programming error: this event cannot happen in this state."""
+
+    def __init__(self, state: State, event: Event) -> None:
+        super().__init__(f"{type(event).__name__} in {type(state).__name__}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One target inside a run: the only thing with a life of its own.
+
+    `attempt` is 1 + the grants used; `forgiven` is set by a `resume` that accepted this failure;
+    `version` is the compare-and-set of its row.
+    """
+
+    run_id: RunId
+    wave: int
+    target: Target
+    state: State
+    attempt: int = 1
+    started_at: datetime | None = None
+    forgiven: bool = False
+    version: int = 0
+
+
+def transition(op: Operation, event: Event) -> Operation:
+    """Return the operation after the event.
+
+    Raises `IllegalTransitionError` for a pair that design 4 does not list.
+    """
+    state = _next(op.state, event)
+    granted = isinstance(event, Granted)
+    first_intent = isinstance(event, Intended) and op.started_at is None
+    return replace(
+        op,
+        state=state,
+        attempt=op.attempt + granted,
+        started_at=event.at if first_intent else op.started_at,
+        forgiven=(op.forgiven or isinstance(event, Forgiven)) and not granted,
+        version=op.version + 1,
+    )
+
+
+def _next(state: State, event: Event) -> State:
+    """Send each event to the states it may happen in; a pair nobody takes is illegal."""
+    after = _after(state, event)
+    if after is None:
+        raise IllegalTransitionError(state, event)
+    return after
+
+
+def _after(state: State, event: Event) -> State | None:
+    match event:
+        case Began() | Intended() | Deferred() | Dropped() | Withdrawn():
+            return _before_sending(state, event)
+        case Accepted() | Doubted() | Reported() | Escalated():
+            return _after_sending(state, event)
+        case Passed() | Broke() | Granted() | Forgiven():
+            return _ending(state, event)
+
+
+def _before_sending(
+    state: State, event: Began | Intended | Deferred | Dropped | Withdrawn
+) -> State | None:
+    match state, event:
+        case Queued(), Began(at):
+            return Preparing(at, state.busy_since)
+        case Preparing(), Intended(at, attempt, baseline):
+            return Submitting(attempt, at, baseline)
+        case Preparing() | Submitting() | Unknown(conflict=Conflict()), Deferred(
+            at, wait, why, not_before
+        ):
+            return Queued(not_before, wait, why, _busy_since(state, wait, at))
+        case Queued() | Preparing() | NeedsHuman() | Unknown(conflict=Conflict()), Dropped(at, why):
+            return Skipped(at, why)
+        case Queued() | Preparing(), Withdrawn(at, why):
+            return Cancelled(at, why)
+        case _:
+            return None
+
+
+def _after_sending(state: State, event: Accepted | Doubted | Reported | Escalated) -> State | None:
+    match state, event:
+        case Submitting() | Unknown(), Accepted(at, activity, deadline, tracked):
+            return InProgress(state.attempt, state.intent_at, activity, at, deadline, tracked)
+        case Submitting(attempt, intent_at, baseline), Doubted():
+            expected, conflict = event.expected, event.conflict
+            return Unknown(
+                attempt,
+                intent_at,
+                baseline,
+                event.at,
+                event.settle_at,
+                event.why,
+                expected,
+                conflict,
+            )
+        case Unknown() | InProgress() | NeedsHuman(), Reported(at, deadline, activity, result):
+            return Verifying(state.attempt, activity, at, deadline, result)
+        case Unknown(), Escalated(at, until, why):
+            return NeedsHuman(state.attempt, state.expected, at, until, why)
+        case InProgress() | Verifying(), Escalated(at, until, why):
+            return NeedsHuman(state.attempt, state.activity, at, until, why)
+        case _:
+            return None
+
+
+def _ending(state: State, event: Passed | Broke | Granted | Forgiven) -> State | None:
+    match state, event:
+        case Preparing(), Passed(at, outcome, why, result):
+            return Succeeded(at, outcome, why, None, result)
+        case Verifying() | NeedsHuman() | Failed(), Passed(at, outcome, why, result):
+            return Succeeded(at, outcome, why, state.activity, result)
+        case Preparing() | Submitting() | Unknown(conflict=Conflict()), Broke(
+            at, failure, why, result
+        ):
+            return Failed(at, failure, why, None, result)
+        case Verifying() | NeedsHuman() | Succeeded(), Broke(at, failure, why, result):
+            return Failed(at, failure, why, state.activity, result)
+        case Failed() | Verifying() | NeedsHuman(), Granted(at, wait, why):
+            return Queued(None, wait, why)
+        case Failed() | NeedsHuman() | Succeeded(), Forgiven():
+            return state
+        case _:
+            return None
+
+
+def _busy_since(state: State, wait: Wait, at: datetime) -> datetime | None:
+    """A VM that stays busy keeps the instant at which it was first found so; any other wait
+    forgets it."""
+    if wait is not Wait.BUSY:
+        return None
+    earlier = state.busy_since if isinstance(state, Preparing) else None
+    return earlier or at

@@ -1,0 +1,80 @@
+"""When to ask whom again. Pure; the first form is periodic, spread by the VM's own name."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from zlib import crc32
+
+from orchestrator.domain.model import Tracking
+from orchestrator.domain.operation import (
+    Cancelled,
+    Failed,
+    InProgress,
+    NeedsHuman,
+    Operation,
+    Preparing,
+    Queued,
+    Skipped,
+    State,
+    Submitting,
+    Succeeded,
+    Unknown,
+    Verifying,
+)
+from orchestrator.domain.record import Watch
+
+HOURLY = timedelta(hours=1)
+"""How often a VM that needs a person is still looked at (design 4)."""
+
+
+def watch_for(op: Operation, old: Watch | None, tracking: Tracking, now: datetime) -> Watch | None:
+    """Plan the first look at an operation that has just reached its state; None when none is due.
+
+    A new installation is first asked after a fraction of the interval given by the VM's name, so
+    that the polls of a wave do not march in step; what may be settled by a look is looked at once.
+    """
+    polls, last_at = (old.polls, old.last_at) if old else (0, None)
+    match op.state:
+        case InProgress():
+            fraction = crc32(op.target.vm_id.encode()) / 2**32
+            next_at = now + tracking.poll * (0.5 + fraction / 2)
+        case Unknown() | Verifying():
+            next_at = now
+        case NeedsHuman():
+            next_at = now + HOURLY
+        case _:
+            return None
+    return Watch(next_at=next_at, polls=polls, last_at=last_at)
+
+
+def next_watch(
+    state: State, watch: Watch, tracking: Tracking, now: datetime, retry_after: timedelta | None
+) -> Watch:
+    """Count one read that told nothing new, and plan the next.
+
+    It comes after the interval, later when Azure asked for that, hourly for a VM that waits for a
+    person, and at the settle instant of an unknown one at the latest (a look begun then may
+    conclude).
+    """
+    interval = HOURLY if isinstance(state, NeedsHuman) else tracking.poll
+    next_at = now + max(interval, retry_after or timedelta(0))
+    if isinstance(state, Unknown) and now < state.settle_at and retry_after is None:
+        next_at = min(next_at, state.settle_at)
+    return replace(watch, next_at=next_at, polls=watch.polls + 1, last_at=now)
+
+
+def attention_at(state: State, watch: Watch | None, tracking: Tracking) -> datetime | None:
+    """Return when an operation in this state next wants something done, or None when nothing falls
+    due by itself."""
+    match state:
+        case Queued(not_before):
+            return not_before
+        case Preparing(since):
+            return since
+        case Submitting(intent_at=intent_at):
+            return intent_at + tracking.send_within + tracking.request_timeout
+        case NeedsHuman(since=since, activity=activity):
+            return None if activity is None else (watch.next_at if watch else since + HOURLY)
+        case Unknown(since=since) | InProgress(since=since) | Verifying(since=since):
+            return watch.next_at if watch else since
+        case Succeeded() | Failed() | Skipped() | Cancelled():
+            return None

@@ -1,0 +1,335 @@
+"""What to do now. Level-triggered: the whole run in, decisions and commands out; nothing is
+remembered here."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from orchestrator.domain import halting
+from orchestrator.domain.model import RunStatus, Wave, WaveStatus
+from orchestrator.domain.operation import (
+    InProgress,
+    NeedsHuman,
+    Operation,
+    Preparing,
+    Submitting,
+    Unknown,
+    Verifying,
+    Why,
+)
+from orchestrator.domain.tally import Tally
+from orchestrator.domain.view import RunView, place_of
+
+# -------------------------------------------------------------------- decisions: facts about the
+# run
+
+
+@dataclass(frozen=True, slots=True)
+class OpenWave:
+    """Let a wave begin, with its shares fixed as counts."""
+
+    wave: int
+    allowed: int
+    max_parallel: int
+
+
+@dataclass(frozen=True, slots=True)
+class BakeWave:
+    """Every VM is settled: the wave must stay good until then."""
+
+    wave: int
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CloseWave:
+    """The wave passed."""
+
+    wave: int
+    why: Why
+
+
+@dataclass(frozen=True, slots=True)
+class HaltRun:
+    """No further start. Only a person ends a halt."""
+
+    wave: int | None
+    why: Why
+
+
+@dataclass(frozen=True, slots=True)
+class PauseRun:
+    """Nothing of Azure has answered for too long: a person should look."""
+
+    why: Why
+
+
+@dataclass(frozen=True, slots=True)
+class ExpireRun:
+    """The deadline has come: what is queued will not start."""
+
+    why: Why
+
+
+@dataclass(frozen=True, slots=True)
+class CloseRun:
+    """Nothing is in flight any more and nothing is left to do."""
+
+    status: RunStatus
+    why: Why
+
+
+Decision = OpenWave | BakeWave | CloseWave | HaltRun | PauseRun | ExpireRun | CloseRun
+
+UNREACHABLE_FOR = timedelta(minutes=15)
+"""How long nothing of Azure may answer before the run is paused (design 4)."""
+
+# ------------------------------------------------------------- commands: what to do about
+# operations
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Take a slot, look at the VM, and submit."""
+
+    op: Operation
+
+
+@dataclass(frozen=True, slots=True)
+class Recover:
+    """An intent without an answer, and nobody is sending: read its receipt, or call it unknown."""
+
+    op: Operation
+    state: Submitting
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Look at the VM: is there a trace of what we may have started, or is it well again?"""
+
+    op: Operation
+    state: Unknown | Verifying | NeedsHuman
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """Ask how the installation goes."""
+
+    op: Operation
+    state: InProgress
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Will not be started any more: the run was cancelled or has expired."""
+
+    op: Operation
+    cancelled: bool
+    why: Why
+
+
+Command = Start | Recover | Look | Poll | Drop
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The answer: what to decide, what to do, and when to look again if nothing happens before."""
+
+    decisions: tuple[Decision, ...]
+    commands: tuple[Command, ...]
+    wake_at: datetime | None
+
+
+def plan(view: RunView, now: datetime) -> Plan:
+    """Decide everything that should happen to this run at this instant.
+
+    After a decision nothing starts in the same plan: the decision is written first, then the view
+    is planned anew.
+    """
+    if view.run.closed_at is not None:
+        return Plan((), tuple(_follow(view)), view.next_due())
+    decisions = tuple(_decide(view, now))
+    commands = [*_follow(view), *_drops(view)]
+    if not decisions:
+        commands += _starts(view)
+    return Plan(decisions, tuple(commands), _wake_at(view, now))
+
+
+# ---------------------------------------------------------------------------------------- decisions
+
+
+def _decide(view: RunView, now: datetime) -> Iterator[Decision]:
+    """Yield at most one decision: the next plan sees its consequences."""
+    status = view.run.status
+    if status in {RunStatus.CANCELLED, RunStatus.EXPIRED}:
+        if all(tally.settled for tally in view.tallies()) and not view.in_hand:
+            yield CloseRun(status, Why(status.value, view.run.reason))
+        return
+    if now >= view.run.deadline_at and not _finished(view):
+        yield ExpireRun(Why("deadline", "the run's deadline came with work left"))
+        return
+    if status is RunStatus.HALTED:
+        return
+    halt = _broken_budget(view)
+    if halt is not None:
+        yield halt
+        return
+    since = view.unreachable_since
+    if status is RunStatus.OPEN and since is not None and now - since >= UNREACHABLE_FOR:
+        text = f"nothing of Azure has answered since {since:%Y-%m-%d %H:%M:%S}Z"
+        yield PauseRun(Why("azure_unreachable", text))
+        return
+    yield from _steer_waves(view, now)
+
+
+def _finished(view: RunView) -> bool:
+    return all(
+        wave.status in {WaveStatus.PASSED, WaveStatus.SKIPPED} for wave in view.waves.values()
+    )
+
+
+def _broken_budget(view: RunView) -> HaltRun | None:
+    """Return the halt that the run's budget or any opened wave's budget asks for; a closed wave
+    counts too."""
+    for position, wave in view.waves.items():
+        bad = view.tally(position).bad
+        if wave.allowed is not None and halting.exceeded(bad, wave.allowed):
+            return HaltRun(position, _over_budget(f"wave {wave.spec.name}", bad, wave.allowed))
+    tolerance = view.run.plan.allow_failures
+    if tolerance is not None:
+        allowed = halting.allowed(tolerance, sum(wave.vms for wave in view.waves.values()))
+        bad = sum(tally.bad for tally in view.tallies())
+        if halting.exceeded(bad, allowed):
+            return HaltRun(None, _over_budget("the run", bad, allowed))
+    return None
+
+
+def _over_budget(what: str, bad: int, allowed: int) -> Why:
+    return Why("budget", f"{what} has {bad} bad VM{'s' * (bad != 1)}, {allowed} allowed")
+
+
+def _steer_waves(view: RunView, now: datetime) -> Iterator[Decision]:
+    wave = current_wave(view)
+    if wave is None:
+        if not view.in_hand and all(tally.in_flight == 0 for tally in view.tallies()):
+            yield CloseRun(RunStatus.PASSED, Why("passed", "every wave passed"))
+        return
+    if wave.status is WaveStatus.PENDING and view.run.status is RunStatus.OPEN:
+        yield _open(view, wave)
+    elif wave.status is WaveStatus.OPEN and view.tally(wave.position).settled:
+        yield _settle(view, wave, now)
+    elif (
+        wave.status is WaveStatus.BAKING
+        and wave.baking_until is not None
+        and wave.baking_until <= now
+    ):
+        yield CloseWave(
+            wave.position, Why("passed", f"stayed good for its bake of {wave.spec.bake}")
+        )
+
+
+def current_wave(view: RunView) -> Wave | None:
+    """Return the first wave that is not behind us."""
+    behind = {WaveStatus.PASSED, WaveStatus.SKIPPED}
+    return next((wave for wave in view.waves.values() if wave.status not in behind), None)
+
+
+def _open(view: RunView, wave: Wave) -> OpenWave:
+    """Fix the wave's shares: N is its targets without the skips known by now (design 7)."""
+    vms = wave.vms - view.tally(wave.position).unstarted
+    parallel, failures = halting.default_shares(vms)
+    allowed = halting.allowed(wave.spec.allow_failures or failures, vms)
+    return OpenWave(
+        wave.position, allowed, halting.permitted(wave.spec.max_parallel or parallel, vms)
+    )
+
+
+def _settle(view: RunView, wave: Wave, now: datetime) -> Decision:
+    """Every VM of the wave is settled and the budget holds: halt, bake or close."""
+    tally = view.tally(wave.position)
+    if not (wave.spec.allow_empty or wave.excused):
+        if tally.unstarted == wave.vms:
+            return HaltRun(
+                wave.position, Why("empty_wave", f"no VM of wave {wave.spec.name} was started")
+            )
+        if tally.good == 0:
+            return HaltRun(
+                wave.position, Why("none_good", f"no VM of wave {wave.spec.name} ended well")
+            )
+    if wave.spec.bake > timedelta(0):
+        return BakeWave(wave.position, now + wave.spec.bake)
+    return CloseWave(wave.position, Why("passed", _summary(tally)))
+
+
+def _summary(tally: Tally) -> str:
+    return ", ".join(f"{count} {word}" for word, count in sorted(tally.labels.items()) if count)
+
+
+# ----------------------------------------------------------------------------------------- commands
+
+
+def _follow(view: RunView) -> Iterator[Command]:
+    """Yield what is due of the work that was begun; it goes on whatever the run's status is."""
+    for op in view.due():
+        match op.state:
+            case Submitting():
+                yield Recover(op, op.state)
+            case Unknown() | Verifying() | NeedsHuman():
+                yield Look(op, op.state)
+            case InProgress():
+                yield Poll(op, op.state)
+            case Preparing():
+                yield Start(op)  # begun by a process that died before it sent anything
+            case _:
+                pass
+
+
+def _drops(view: RunView) -> Iterator[Drop]:
+    cancelled = view.run.status is RunStatus.CANCELLED
+    if cancelled or view.run.status is RunStatus.EXPIRED:
+        word = "cancelled" if cancelled else "deadline"
+        for op in view.queued():
+            yield Drop(op, cancelled, Why(word, view.run.reason or "the run's deadline came first"))
+
+
+def _starts(view: RunView) -> Iterator[Start]:
+    wave = current_wave(view)
+    if view.run.status is not RunStatus.OPEN or wave is None or wave.status is not WaveStatus.OPEN:
+        return
+    slots = (wave.max_parallel or 1) - view.busy(wave.position)
+    probed: set[tuple[str, str]] = set()
+    for op in view.ready(wave.position):
+        if slots <= 0:
+            return
+        place = place_of(op)
+        doubtful = view.doubtful(place)
+        if doubtful >= view.run.plan.tracking.max_unknown and (
+            place in probed or not _may_probe(view, op)
+        ):
+            continue
+        probed.add(place)
+        slots -= 1
+        yield Start(op)
+
+
+def _may_probe(view: RunView, op: Operation) -> bool:
+    """With the breaker tripped: one VM at a time, and only when none is unknown any more (design
+    5.6)."""
+    place = place_of(op)
+    if view.unknown(place) >= view.run.plan.tracking.max_unknown:
+        return False
+    return not any(
+        place_of(other) == place
+        and (isinstance(other.state, Preparing | Submitting | Unknown) or vm in view.in_hand)
+        for vm, other in view.ops.items()
+    )
+
+
+def _wake_at(view: RunView, now: datetime) -> datetime | None:
+    times = [view.next_due()]
+    wave = current_wave(view)
+    if wave is not None and view.run.status in {RunStatus.OPEN, RunStatus.PAUSED, RunStatus.HALTED}:
+        times.append(view.run.deadline_at)
+    if wave is not None and wave.status is WaveStatus.BAKING:
+        times.append(wave.baking_until)
+    return min((time for time in times if time is not None and time > now), default=None)

@@ -1,0 +1,73 @@
+"""Counting: how many operations of a wave stand where. Kept up to date one operation at a time."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from orchestrator.domain.model import Warnings, WaveSpec
+from orchestrator.domain.operation import (
+    STATE_NAMES,
+    Failed,
+    InFlight,
+    NeedsHuman,
+    Operation,
+    Outcome,
+    Succeeded,
+)
+
+
+def label(op: Operation) -> str:
+    """Return the word under which an operation is counted: its state, or the outcome of a success
+    (design 15)."""
+    return (
+        op.state.outcome.value if isinstance(op.state, Succeeded) else STATE_NAMES[type(op.state)]
+    )
+
+
+def is_bad(op: Operation, spec: WaveSpec) -> bool:
+    """Tell whether an operation counts against the budget (design 7). What a `resume` forgave does
+    not."""
+    match op.state:
+        case Failed() | NeedsHuman():
+            return not op.forgiven
+        case Succeeded(outcome=Outcome.WARNED):
+            return spec.warnings is Warnings.FAIL and not op.forgiven
+        case _:
+            return False
+
+
+@dataclass(slots=True)
+class Tally:
+    """The counts of one wave. `labels` add up to the wave's VMs."""
+
+    labels: Counter[str] = field(default_factory=Counter)
+    bad: int = 0
+    in_flight: int = 0
+
+    def count(self, op: Operation, spec: WaveSpec, sign: int = 1) -> None:
+        """Add an operation, or take it away again with `sign` -1."""
+        self.labels[label(op)] += sign
+        self.bad += sign * is_bad(op, spec)
+        self.in_flight += sign * isinstance(op.state, InFlight)
+
+    @property
+    def queued(self) -> int:
+        """Operations that were not begun."""
+        return self.labels["queued"]
+
+    @property
+    def good(self) -> int:
+        """Operations that ended well."""
+        return sum(
+            self.labels[outcome]
+            for outcome in ("succeeded", "warned", "reboot_pending", "nothing_to_do")
+        )
+
+    @property
+    def unstarted(self) -> int:
+        """Operations that ended without a start."""
+        return self.labels["skipped"] + self.labels["cancelled"]
+
+    @property
+    def settled(self) -> bool:
+        """Whether every operation has ended or needs a person."""
+        return self.queued == 0 and self.in_flight == 0

@@ -1,0 +1,131 @@
+"""From an inventory and a plan to the waves and operations of a run. Pure and deterministic."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from orchestrator.domain.inventory import Machine, matches, target
+from orchestrator.domain.model import PlanSpec, Run, RunId, RunStatus, Target, VmId, Wave, WaveSpec
+from orchestrator.domain.operation import Operation, Queued, Skipped, Why
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Membership:
+    """Who is in which wave of a plan, and what the reader of the plan should know about it."""
+
+    waves: tuple[tuple[Target, ...], ...]
+    missing: tuple[tuple[Target, ...], ...]
+    """Per wave: VMs named by id that Azure does not list; they are skipped, with that reason."""
+    notes: tuple[str, ...]
+
+    @property
+    def vms(self) -> int:
+        """How many VMs there are to patch."""
+        return sum(len(wave) for wave in self.waves)
+
+
+def resolve(plan: PlanSpec, machines: Sequence[Machine]) -> Membership:
+    """Give each machine to the first wave that selects it. Ids keep the order they were written
+    in."""
+    taken: dict[VmId, str] = {}
+    listed = {machine.vm_id: machine for machine in machines}
+    waves, missing, notes = [], [], []
+    for spec in plan.waves:
+        members = []
+        for machine in _selected(spec, listed):
+            earlier = taken.setdefault(machine.vm_id, spec.name)
+            if earlier == spec.name:
+                members.append(target(machine))
+            else:
+                notes.append(
+                    f"{machine.name} is in wave {spec.name} too; {earlier}, the first, has it"
+                )
+        unlisted = [
+            vm for vm in dict.fromkeys(spec.select.ids) if vm not in listed and vm not in taken
+        ]
+        taken.update(dict.fromkeys(unlisted, spec.name))
+        waves.append(tuple(members))
+        missing.append(tuple(_unlisted(vm) for vm in unlisted))
+    return Membership(waves=tuple(waves), missing=tuple(missing), notes=tuple(notes))
+
+
+def _selected(spec: WaveSpec, listed: Mapping[VmId, Machine]) -> list[Machine]:
+    """Return the wave's machines: in the order of its ids when it has any, else by resource id."""
+    order = spec.select.ids or sorted(listed)
+    found = (listed[vm] for vm in dict.fromkeys(order) if vm in listed)
+    return [
+        machine
+        for machine in found
+        if matches(spec.select, machine) and not matches(spec.exclude, machine)
+    ]
+
+
+def _unlisted(vm: VmId) -> Target:
+    parts = vm.split("/")
+    name, subscription, group = parts[-1], parts[2], parts[4]
+    return Target(
+        vm_id=vm, name=name, subscription_id=subscription, resource_group=group, region="", os=""
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """All rows of a new run."""
+
+    run: Run
+    waves: tuple[Wave, ...]
+    operations: tuple[Operation, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a run comes from: who opened it when, from which configuration, and after which run."""
+
+    run_id: RunId
+    config_hash: str
+    opened_by: str
+    now: datetime
+    parent: RunId | None = None
+
+
+def open_run(
+    origin: Origin, plan: PlanSpec, membership: Membership, elsewhere: Mapping[VmId, RunId]
+) -> Opening:
+    """Build the rows of a run. VMs that wait in another open run are skipped there and then
+    (design 3.2)."""
+    run_id, now = origin.run_id, origin.now
+    run = Run(
+        id=run_id,
+        plan=plan,
+        status=RunStatus.OPEN,
+        opened_at=now,
+        deadline_at=now + plan.deadline,
+        config_hash=origin.config_hash,
+        opened_by=origin.opened_by,
+        parent=origin.parent,
+    )
+    waves, operations = [], []
+    for position, spec in enumerate(plan.waves, start=1):
+        members, missing = membership.waves[position - 1], membership.missing[position - 1]
+        waves.append(Wave(position=position, spec=spec, vms=len(members) + len(missing)))
+        operations += [_queued(run_id, position, member, elsewhere, now) for member in members]
+        operations += [_skipped(run_id, position, vm, _NOT_FOUND, now) for vm in missing]
+    return Opening(run=run, waves=tuple(waves), operations=tuple(operations))
+
+
+_NOT_FOUND = Why("not_found", "Azure lists no VM with this id, or the credential may not read it")
+
+
+def _queued(
+    run_id: RunId, wave: int, member: Target, elsewhere: Mapping[VmId, RunId], now: datetime
+) -> Operation:
+    other = elsewhere.get(member.vm_id)
+    if other is not None:
+        return _skipped(
+            run_id, wave, member, Why("in_other_run", f"still queued in run {other}"), now
+        )
+    return Operation(run_id=run_id, wave=wave, target=member, state=Queued())
+
+
+def _skipped(run_id: RunId, wave: int, member: Target, why: Why, now: datetime) -> Operation:
+    return Operation(run_id=run_id, wave=wave, target=member, state=Skipped(now, why))

@@ -1,0 +1,2 @@
+"""The shell: load, plan, do, save. It decides nothing; every decision is made in
+`orchestrator.domain`."""

@@ -1,0 +1,136 @@
+"""The one place where an operation or a run changes: written first, then shown to the view and the
+observers."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from orchestrator.domain.deciding import DAEMON
+from orchestrator.domain.model import VmId
+from orchestrator.domain.operation import Event, Operation, transition
+from orchestrator.domain.polling import watch_for
+from orchestrator.domain.record import AttemptUpdate, Change, Lease, Move, Receipt, Watch
+from orchestrator.domain.result import Report
+from orchestrator.domain.view import RunView
+from orchestrator.engine.doors import Doors
+from orchestrator.ports import Refused, Saved, Stale, StoreUnavailableError
+
+_T = TypeVar("_T")
+_RETRY_S = 1.0
+"""How long to wait before a write that must not be lost is tried again."""
+
+
+class Book:
+    """A run's rows and their view, kept equal.
+
+    When a row turns out to have been moved by somebody else, or the lease is not ours any more,
+    the book is `lost`: nothing more is written, the driver ends, and whoever holds the lease loads
+    the rows again.
+    """
+
+    def __init__(self, doors: Doors, lease: Lease, view: RunView) -> None:
+        self.view = view
+        self.lost: str | None = None
+        self.changed = asyncio.Event()
+        """Set whenever something happened that the next plan should see."""
+        self.lease = lease
+        self._store = doors.store
+        self._clock = doors.clock
+        self._observer = doors.observer
+        self._dirty: dict[VmId, Watch] = {}
+
+    def move(
+        self,
+        op: Operation,
+        event: Event,
+        *,
+        attempt: AttemptUpdate | None = None,
+        report: Report | None = None,
+    ) -> Move:
+        """Write an event as a move; nothing is stored yet."""
+        after = transition(op, event)
+        return Move(
+            before=op, after=after, event=event, actor=DAEMON, attempt=attempt, report=report
+        )
+
+    async def record(self, change: Change) -> bool:
+        """Store a change and show it to the view. False: the book is lost.
+
+        A database out of reach is tried again until it answers: what is written here has happened.
+        """
+        outcome = await self._persist(lambda: self._store.record(self.lease, change))
+        if isinstance(outcome, Stale):
+            self.lose(outcome.reason)
+            return False
+        self._show(change)
+        return True
+
+    async def moved(self, *moves: Move) -> bool:
+        """Store moves of operations. False: the book is lost."""
+        return await self.record(Change(moves=moves))
+
+    async def intend(self, move: Move) -> Saved | Refused | None:
+        """Commit an intent. None: it is not certain that it is on disk, so it must not be sent.
+
+        When the database did not answer, the intent is taken back as unsent as soon as it does; if
+        it was never written, the rows are not what we believe, and the book is lost.
+        """
+        try:
+            outcome = await self._store.intend(self.lease, move)
+        except StoreUnavailableError as error:
+            self._observer.troubled("database", str(error))
+            self.view.put(move.after)
+            return None
+        if isinstance(outcome, Stale):
+            self.lose(outcome.reason)
+            return None
+        if isinstance(outcome, Saved):
+            self._show(Change(moves=(move,)))
+        return outcome
+
+    async def receive(self, receipt: Receipt) -> None:
+        """Keep what a 202 said, whatever it takes: without it an installation is lost."""
+        await self._persist(lambda: self._store.receive(receipt))
+
+    def watch(self, vm: VmId, watch: Watch) -> None:
+        """Note polling state; the next checkpoint writes it."""
+        self.view.watch(vm, watch)
+        self._dirty[vm] = watch
+
+    async def checkpoint(self) -> None:
+        """Write the polling state that changed since the last time."""
+        dirty, self._dirty = self._dirty, {}
+        if dirty:
+            await self._store.checkpoint(self.view.run.id, dirty)
+
+    def _show(self, change: Change) -> None:
+        now = self._clock.now()
+        for move in change.moves:
+            vm = move.after.target.vm_id
+            self.view.put(move.after)
+            fresh = watch_for(
+                move.after, self.view.watches.get(vm), self.view.run.plan.tracking, now
+            )
+            if fresh is not None and move.after.state is not move.before.state:
+                self.watch(vm, fresh)
+            self._observer.moved(move)
+        for wave in change.waves:
+            self.view.waves[wave.position] = wave
+        if change.run is not None:
+            self.view.run = change.run
+        for fact in change.facts:
+            self._observer.noted(self.view.run.id, fact)
+        self.changed.set()
+
+    def lose(self, reason: str) -> None:
+        """Give the run up here: its rows know better than we do."""
+        self.lost = self.lost or reason
+        self.changed.set()
+
+    async def _persist(self, write: Callable[[], Awaitable[_T]]) -> _T:
+        while True:
+            try:
+                return await write()
+            except StoreUnavailableError as error:
+                self._observer.troubled("database", str(error))
+                await self._clock.sleep(_RETRY_S)

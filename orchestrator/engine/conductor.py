@@ -1,0 +1,133 @@
+"""Who drives which run: claims leases, loads runs, keeps their drivers, renews. It knows no run
+from the inside."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from orchestrator.domain.model import RunId
+from orchestrator.domain.record import Lease
+from orchestrator.engine.doors import Doors
+from orchestrator.engine.driver import Driver
+from orchestrator.engine.waiting import changed_or_slept
+from orchestrator.ports import StoreUnavailableError
+
+TTL = timedelta(seconds=15)
+"""How long a lease lasts without renewal, by database time (design 12)."""
+RENEW_EVERY = timedelta(seconds=5)
+SCAN_EVERY = timedelta(seconds=2)
+"""How soon a run that somebody else opened or left behind is taken up."""
+AFTER_A_LOSS = timedelta(seconds=5)
+"""How long a run is left alone after its driver had to give it up."""
+
+
+@dataclass(slots=True)
+class _Driven:
+    lease: Lease
+    driver: Driver
+
+
+class Conductor:
+    """Drives every open run that this daemon holds a lease for."""
+
+    def __init__(
+        self, doors: Doors, holder: str, only: Callable[[RunId], bool] = lambda _run: True
+    ) -> None:
+        self._doors = doors
+        self._holder = holder
+        self._only = only
+        self._driven: dict[RunId, _Driven] = {}
+        self._resting: dict[RunId, datetime] = {}
+        self._stopping = False
+        self._awake = asyncio.Event()
+        self.scanned_at: datetime | None = None
+        """When the open runs were last looked at with success; None before the first time."""
+
+    @property
+    def driving(self) -> tuple[RunId, ...]:
+        """The runs that are driven here."""
+        return tuple(self._driven)
+
+    def driver(self, run_id: RunId) -> Driver | None:
+        """Return the driver of a run that is driven here."""
+        found = self._driven.get(run_id)
+        return found.driver if found else None
+
+    def nudge(self, run_id: RunId | None = None) -> None:
+        """Look now: a run was opened, or an act was written for this one."""
+        if run_id is not None and (found := self._driven.get(run_id)):
+            found.driver.nudge()
+        self._awake.set()
+
+    def stop(self) -> None:
+        """Start nothing more. `conduct` returns when every request in flight is answered."""
+        self._stopping = True
+        for driven in self._driven.values():
+            driven.driver.stop()
+        self._awake.set()
+
+    async def conduct(self) -> None:
+        """Take up runs, drive them and renew their leases until `stop`."""
+        async with asyncio.TaskGroup() as group:
+            renewing = group.create_task(self._renew_always(), name="renew leases")
+            while not self._stopping:
+                self._awake.clear()
+                await self.scan(group)
+                await changed_or_slept(
+                    group, self._awake, self._doors.clock, SCAN_EVERY.total_seconds()
+                )
+            while self._driven:
+                self._awake.clear()
+                await self._awake.wait()
+            renewing.cancel()
+
+    async def scan(self, group: asyncio.TaskGroup) -> None:
+        """Take up every open run that nobody holds."""
+        try:
+            for run_id in await self._doors.store.open_runs():
+                if run_id not in self._driven and self._only(run_id) and self._rested(run_id):
+                    await self._take_up(group, run_id)
+            self.scanned_at = self._doors.clock.now()
+        except StoreUnavailableError as error:
+            self._doors.observer.troubled("database", str(error))
+
+    async def _take_up(self, group: asyncio.TaskGroup, run_id: RunId) -> None:
+        lease = await self._doors.store.claim(run_id, self._holder, TTL)
+        if lease is None:
+            return
+        snapshot = await self._doors.store.load(run_id)
+        driver = Driver(self._doors, lease, snapshot)
+        self._driven[run_id] = _Driven(lease, driver)
+        group.create_task(self._drive(run_id, driver, lease), name=f"drive {run_id}")
+
+    async def _drive(self, run_id: RunId, driver: Driver, lease: Lease) -> None:
+        try:
+            await driver.drive()
+            if driver.book.lost is None:
+                await self._doors.store.release(lease)
+            else:
+                self._resting[run_id] = self._doors.clock.now() + AFTER_A_LOSS
+                self._doors.observer.troubled(f"run {run_id}", driver.book.lost)
+        except StoreUnavailableError as error:
+            self._doors.observer.troubled("database", str(error))
+        finally:
+            del self._driven[run_id]
+            self._awake.set()
+
+    def _rested(self, run_id: RunId) -> bool:
+        until = self._resting.get(run_id)
+        return until is None or until <= self._doors.clock.now()
+
+    async def _renew_always(self) -> None:
+        while True:
+            await self._doors.clock.sleep(RENEW_EVERY.total_seconds())
+            for driven in list(self._driven.values()):
+                await self._renew(driven)
+
+    async def _renew(self, driven: _Driven) -> None:
+        try:
+            if not await self._doors.store.renew(driven.lease, TTL):
+                driven.driver.book.lose("another daemon holds the lease")
+        except StoreUnavailableError as error:
+            self._doors.observer.troubled("database", str(error))

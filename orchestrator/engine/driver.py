@@ -1,0 +1,184 @@
+"""The driver of one run: plan, write the decisions, hand out the commands, wait. It decides
+nothing."""
+
+import asyncio
+from datetime import datetime, timedelta
+
+from orchestrator.domain.deciding import write
+from orchestrator.domain.model import Run
+from orchestrator.domain.operation import Dropped, Withdrawn
+from orchestrator.domain.record import Lease, Snapshot
+from orchestrator.domain.rollout import Command, Drop, Look, Plan, Poll, Recover, Start, plan
+from orchestrator.domain.steering import apply
+from orchestrator.domain.throttle import Call
+from orchestrator.domain.view import RunView
+from orchestrator.engine.book import Book
+from orchestrator.engine.doors import Doors
+from orchestrator.engine.follow import Follower
+from orchestrator.engine.submit import Submitter
+from orchestrator.engine.waiting import changed_or_slept
+from orchestrator.ports import StoreUnavailableError
+
+CHECKPOINT = timedelta(seconds=30)
+"""The polling state in the database is true to within this time (design 8)."""
+ACTS_EVERY = timedelta(seconds=1)
+"""People's acts are applied within 2 s (design 12): they are looked for this often."""
+
+
+class Driver:
+    """Drives one run under one lease. Safe to kill at any moment: the rows say everything."""
+
+    def __init__(self, doors: Doors, lease: Lease, snapshot: Snapshot) -> None:
+        self._store = doors.store
+        self._clock = doors.clock
+        self._observer = doors.observer
+        self._throttle = doors.throttle
+        self.view = RunView(snapshot)
+        self.book = Book(doors, lease, self.view)
+        self._follower = Follower(doors, self.book)
+        self._submitter = Submitter(doors, self.book)
+        self._stopping = False
+        self._acts_at = self._clock.now()
+        self._checkpoint_at = self._clock.now() + CHECKPOINT
+
+    @property
+    def run(self) -> Run:
+        """The run as it stands."""
+        return self.view.run
+
+    @property
+    def over(self) -> bool:
+        """Whether there is nothing more to do here: the run has ended, or it is not ours any
+        more."""
+        return self.book.lost is not None or (
+            self.run.closed_at is not None and not self.view.in_hand
+        )
+
+    def stop(self) -> None:
+        """Start nothing more; `drive` returns when what is in hand has been answered."""
+        self._stopping = True
+        self.book.changed.set()
+
+    def nudge(self) -> None:
+        """Look for acts now: somebody has just written one."""
+        self._acts_at = self._clock.now()
+        self.book.changed.set()
+
+    async def drive(self) -> None:
+        """Drive the run until it is over or `stop` is called."""
+        async with asyncio.TaskGroup() as group:
+            while not self._stopping:
+                self.book.changed.clear()
+                wake_at = await self._try_step(group)
+                if self.over:
+                    break
+                seconds = self._seconds_until(wake_at)
+                await changed_or_slept(group, self.book.changed, self._clock, seconds)
+        if self.book.lost is None:
+            await self.book.checkpoint()
+
+    async def _try_step(self, group: asyncio.TaskGroup) -> datetime | None:
+        try:
+            return (await self.step(group)).wake_at
+        except StoreUnavailableError as error:
+            self._observer.troubled("database", str(error))
+            return self._clock.now() + ACTS_EVERY
+
+    async def step(self, group: asyncio.TaskGroup) -> Plan:
+        """Apply what people asked for, write what is decided, and hand out everything due now."""
+        await self._apply_acts()
+        await self._checkpoint()
+        while True:
+            now = self._clock.now()
+            self.view.advance(now)
+            todo = plan(self.view, now)
+            for command in todo.commands:
+                self._hand_out(group, command, now)
+            if not todo.decisions:
+                return todo
+            for decision in todo.decisions:
+                if not await self.book.record(write(self.view, decision, now)):
+                    return todo
+
+    async def settle(self) -> None:
+        """Wait until nothing is in hand: for those who turn the clock themselves."""
+        while self.view.in_hand:
+            self.book.changed.clear()
+            if self.view.in_hand:
+                await self.book.changed.wait()
+
+    # --------------------------------------------------------------------------------- commands
+
+    def _hand_out(self, group: asyncio.TaskGroup, command: Command, now: datetime) -> None:
+        vm = command.op.target.vm_id
+        until = self._throttle.take(_calls(command, self.view), command.op.target, now)
+        if until is not None:
+            self.view.postpone(vm, until)
+            return
+        if isinstance(command, Poll | Look) and (watch := self.view.watches.get(vm)) is not None:
+            self._observer.late((now - watch.next_at).total_seconds())
+        self.view.take(vm)
+        group.create_task(self._obey(command), name=f"{type(command).__name__} {vm}")
+
+    async def _obey(self, command: Command) -> None:
+        try:
+            await self._do(command)
+        except StoreUnavailableError as error:
+            self._observer.troubled("database", str(error))
+        except Exception as error:  # noqa: BLE001 - a bug here must not cut a neighbour's request
+            self._observer.crashed(f"{type(command).__name__} {command.op.target.vm_id}", error)
+            self.book.lose("a bug, see the log")
+        finally:
+            self.view.give_back(command.op.target.vm_id)
+            self.book.changed.set()
+
+    async def _do(self, command: Command) -> None:
+        match command:
+            case Start(op):
+                await self._submitter.start(op)
+            case Poll():
+                await self._follower.poll(command)
+            case Look():
+                await self._follower.look(command)
+            case Recover():
+                await self._follower.recover(command)
+            case Drop(op, cancelled, why):
+                now = self._clock.now()
+                event = Withdrawn(now, why) if cancelled else Dropped(now, why)
+                await self.book.moved(self.book.move(op, event))
+
+    # ------------------------------------------------------------------------------------ waits
+
+    async def _apply_acts(self) -> None:
+        now = self._clock.now()
+        if now < self._acts_at:
+            return
+        self._acts_at = now + ACTS_EVERY
+        for act in await self._store.acts(self.run.id):
+            if not await self.book.record(apply(self.view, act, self._clock.now())):
+                return
+
+    async def _checkpoint(self) -> None:
+        now = self._clock.now()
+        if now >= self._checkpoint_at:
+            self._checkpoint_at = now + CHECKPOINT
+            await self.book.checkpoint()
+
+    def _seconds_until(self, wake_at: datetime | None) -> float:
+        soonest = min(self._acts_at, self._checkpoint_at, wake_at or self._checkpoint_at)
+        return max(0.0, (soonest - self._clock.now()).total_seconds())
+
+
+def _calls(command: Command, view: RunView) -> tuple[Call, ...]:
+    """Name the requests that a command will make."""
+    match command:
+        case Start():
+            return (Call.SUBMIT, Call.LOOK)
+        case Look():
+            return (Call.LOOK,)
+        case Poll(op, state):
+            watch = view.watches.get(op.target.vm_id)
+            by_view = not state.tracked or (watch is not None and watch.by_view)
+            return (Call.LOOK,) if by_view else (Call.POLL,)
+        case Recover() | Drop():
+            return ()

@@ -1,0 +1,209 @@
+"""Following what was begun, step by step: recover, look, poll, verify. It decides nothing and
+starts nothing."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from orchestrator.domain.answer import (
+    Finished,
+    LookAnswer,
+    PollAnswer,
+    Throttled,
+    Unreadable,
+    Untrackable,
+)
+from orchestrator.domain.following import (
+    late_truth,
+    needs_look,
+    progress,
+    progress_by_view,
+    settle,
+    verify,
+)
+from orchestrator.domain.model import PlanSpec, WaveSpec
+from orchestrator.domain.operation import (
+    Accepted,
+    Broke,
+    Deferred,
+    Dropped,
+    Event,
+    InProgress,
+    NeedsHuman,
+    Operation,
+    Passed,
+    Reported,
+    Submitting,
+    Unknown,
+    Verifying,
+)
+from orchestrator.domain.polling import next_watch
+from orchestrator.domain.record import AttemptEnd, AttemptUpdate, Move, Watch
+from orchestrator.domain.result import Report
+from orchestrator.domain.rollout import Look, Poll, Recover
+from orchestrator.domain.submitting import recover
+from orchestrator.domain.throttle import Call
+from orchestrator.engine.book import Book
+from orchestrator.engine.doors import Doors
+from orchestrator.engine.reach import note_reach
+
+
+class Follower:
+    """Asks about one operation, and writes down what the answer means."""
+
+    def __init__(self, doors: Doors, book: Book) -> None:
+        self._book = book
+        self._store = doors.store
+        self._arm = doors.arm
+        self._clock = doors.clock
+        self._throttle = doors.throttle
+
+    async def recover(self, command: Recover) -> None:
+        """Give an intent whose sender died its answer: the receipt, or `unknown`."""
+        op, state = command.op, command.state
+        receipts = await self._store.receipts([state.attempt])
+        receipt = receipts.get(state.attempt)
+        event = recover(state, receipt, self._plan, self._wave(op), self._clock.now())
+        end = AttemptEnd.ACCEPTED if receipt else AttemptEnd.UNKNOWN
+        update = AttemptUpdate(
+            attempt=state.attempt,
+            ended_at=event.at,
+            end=end,
+            activity=receipt.activity if receipt else None,
+        )
+        await self._book.moved(self._book.move(op, event, attempt=update))
+
+    async def look(self, command: Look) -> None:
+        """Look at the VM of an operation that is unknown, verifying, or before a person."""
+        op, state = command.op, command.state
+        began = self._clock.now()
+        answer = await self._arm.look(op.target.vm_id)
+        self._learn(op, Call.LOOK, answer)
+        event = self._seen(state, answer, self._wave(op), began)
+        await self._write(op, event, answer, None)
+
+    def _seen(
+        self,
+        state: Unknown | Verifying | NeedsHuman,
+        answer: LookAnswer,
+        wave: WaveSpec,
+        began: datetime,
+    ) -> Event | None:
+        match state:
+            case Unknown():
+                return settle(state, answer, self._plan, wave, began)
+            case Verifying():
+                return verify(state, answer, wave, began)
+            case NeedsHuman():
+                return late_truth(state, answer, self._plan, wave, began)
+
+    async def poll(self, command: Poll) -> None:
+        """Ask how an installation goes: by its URL, or by the instance view where that does not
+        serve."""
+        op, state = command.op, command.state
+        watch = self._watch(op)
+        if not state.tracked or watch.by_view:
+            await self._poll_by_view(op, state)
+            return
+        receipts = await self._store.receipts([state.attempt])
+        receipt = receipts.get(state.attempt)
+        if receipt is None:
+            answer: PollAnswer = Untrackable(reason="no operation URL is stored")
+        else:
+            answer = await self._arm.poll(receipt.tracker)
+        self._learn(op, Call.POLL, answer)
+        now = self._clock.now()
+        event = progress(state, answer, self._plan, self._wave(op), now)
+        if event is None and (isinstance(answer, Untrackable) or now >= state.deadline):
+            self._book.watch(op.target.vm_id, replace(watch, by_view=True, next_at=now))
+            return
+        report = answer.report if isinstance(answer, Finished) else None
+        await self._write(op, event, answer, report)
+
+    async def _poll_by_view(self, op: Operation, state: InProgress) -> None:
+        answer = await self._arm.look(op.target.vm_id)
+        self._learn(op, Call.LOOK, answer)
+        event = progress_by_view(state, answer, self._plan, self._wave(op), self._clock.now())
+        await self._write(op, event, answer, None)
+
+    async def _write(
+        self,
+        op: Operation,
+        event: Event | None,
+        answer: PollAnswer | LookAnswer,
+        report: Report | None,
+    ) -> None:
+        """Store an event and what follows from it at once; without one, plan the next read."""
+        if event is None:
+            watch = next_watch(
+                op.state,
+                self._watch(op),
+                self._plan.tracking,
+                self._clock.now(),
+                _retry_after(answer),
+            )
+            self._book.watch(op.target.vm_id, watch)
+            return
+        first = self._book.move(op, event, attempt=_update(op, event), report=report)
+        await self._book.moved(*self._with_verdict(first))
+
+    def _with_verdict(self, first: Move) -> Sequence[Move]:
+        """An end that needs no look is judged in the transaction that records it."""
+        state = first.after.state
+        if not isinstance(state, Verifying) or needs_look(state):
+            return (first,)
+        verdict = verify(state, None, self._wave(first.after), first.event.at)
+        if verdict is None:
+            return (first,)
+        update = _update(first.after, verdict)
+        return (first, self._book.move(first.after, verdict, attempt=update))
+
+    def _learn(self, op: Operation, call: Call, answer: PollAnswer | LookAnswer) -> None:
+        now = self._clock.now()
+        note_reach(self._book.view, answer, now)
+        if isinstance(answer, Throttled):
+            self._throttle.refused(call, op.target, answer.retry_after, now)
+
+    @property
+    def _plan(self) -> PlanSpec:
+        return self._book.view.run.plan
+
+    def _wave(self, op: Operation) -> WaveSpec:
+        return self._book.view.waves[op.wave].spec
+
+    def _watch(self, op: Operation) -> Watch:
+        found = self._book.view.watches.get(op.target.vm_id)
+        return found or Watch(next_at=self._clock.now())
+
+
+def _update(op: Operation, event: Event) -> AttemptUpdate | None:
+    """What an event says about the attempt behind it."""
+    state = op.state
+    if not isinstance(state, Submitting | Unknown | InProgress | Verifying | NeedsHuman):
+        return None
+    match event:
+        case Accepted(activity=activity) | Reported(activity=activity):
+            end = AttemptEnd.ACCEPTED if isinstance(state, Unknown) else None
+            return AttemptUpdate(attempt=state.attempt, end=end, activity=activity)
+        case Deferred(at) | Dropped(at) if isinstance(state, Unknown):
+            return AttemptUpdate(attempt=state.attempt, end=AttemptEnd.REFUSED, ended_at=at)
+        case Broke(at, failure) if isinstance(state, Unknown):
+            return AttemptUpdate(
+                attempt=state.attempt, end=AttemptEnd.REFUSED, ended_at=at, verdict=failure
+            )
+        case Passed(outcome=outcome):
+            return AttemptUpdate(attempt=state.attempt, verdict=outcome)
+        case Broke(failure=failure):
+            return AttemptUpdate(attempt=state.attempt, verdict=f"failed: {failure}")
+        case _:
+            return None
+
+
+def _retry_after(answer: PollAnswer | LookAnswer) -> timedelta | None:
+    match answer:
+        case Throttled(retry_after=retry_after):
+            return retry_after
+        case Unreadable(retry_after=retry_after):
+            return retry_after
+        case _:
+            return getattr(answer, "retry_after", None)

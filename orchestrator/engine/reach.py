@@ -1,0 +1,33 @@
+"""Whether Azure is there at all: noted from every answer, for the plan to read (design 4)."""
+
+from datetime import datetime
+
+from orchestrator.domain.answer import (
+    InDoubt,
+    LookAnswer,
+    NotSent,
+    PollAnswer,
+    SubmitAnswer,
+    Unreadable,
+)
+from orchestrator.domain.view import RunView
+
+
+def note_reach(
+    view: RunView, answer: SubmitAnswer | PollAnswer | LookAnswer, now: datetime
+) -> None:
+    """Remember since when nothing has answered; any answer with an HTTP status ends that."""
+    if not _silent(answer):
+        view.unreachable_since = None
+    elif view.unreachable_since is None:
+        view.unreachable_since = now
+
+
+def _silent(answer: SubmitAnswer | PollAnswer | LookAnswer) -> bool:
+    match answer:
+        case NotSent(abandoned=abandoned):
+            return not abandoned
+        case InDoubt(http_status=status) | Unreadable(http_status=status):
+            return status is None
+        case _:
+            return False

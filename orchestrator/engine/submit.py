@@ -1,0 +1,201 @@
+"""The submit protocol, step by step (design 5): look, intent, one request, receipt, classification.
+
+It decides nothing: what an answer means is said by `domain.submitting`. There is no retry here at
+any layer.
+"""
+
+from datetime import datetime, timedelta
+
+from orchestrator.domain.answer import (
+    Conflicted,
+    InDoubt,
+    LookAnswer,
+    NotSent,
+    Rejected,
+    Seen,
+    SubmitAnswer,
+    Taken,
+    Throttled,
+    Unauthenticated,
+)
+from orchestrator.domain.model import ActivityId, AttemptId, RunStatus
+from orchestrator.domain.operation import (
+    Began,
+    Deferred,
+    Intended,
+    Operation,
+    Preparing,
+    Queued,
+    Submitting,
+    Wait,
+    Why,
+)
+from orchestrator.domain.record import AttemptEnd, AttemptUpdate, Receipt
+from orchestrator.domain.submitting import (
+    CREDENTIALS_AGAIN,
+    AskWhether,
+    Ready,
+    busy,
+    conclude,
+    inspect,
+)
+from orchestrator.domain.throttle import Call
+from orchestrator.engine.book import Book
+from orchestrator.engine.doors import Doors
+from orchestrator.engine.reach import note_reach
+from orchestrator.ports import Order, Refused, Saved
+
+_STALE_LOOK = timedelta(seconds=60)
+"""How old the look may be at the intent (design 5.0)."""
+
+
+class Submitter:
+    """Takes one operation from its slot to the answer of its one request."""
+
+    def __init__(self, doors: Doors, book: Book) -> None:
+        self._book = book
+        self._store = doors.store
+        self._arm = doors.arm
+        self._clock = doors.clock
+        self._throttle = doors.throttle
+        self._new_id = doors.new_id
+
+    async def start(self, op: Operation) -> None:
+        """Take the slot, look, and when the VM is ready: intend and send."""
+        if isinstance(op.state, Queued):
+            begun = self._book.move(op, Began(self._clock.now()))
+            if not await self._book.moved(begun):
+                return
+            op = begun.after
+        if not isinstance(op.state, Preparing):
+            return
+        if self._book.view.run.status is not RunStatus.OPEN:
+            await self._unwind(op, f"the run is {self._book.view.run.status}")
+            return
+        looked_at = self._clock.now()
+        seen = await self._arm.look(op.target.vm_id)
+        ready = await self._inspect(op, op.state, seen)
+        if ready is None:
+            return
+        if self._clock.now() - looked_at > _STALE_LOOK:
+            await self._unwind(op, "the look at the VM grew too old before the intent")
+            return
+        os = seen.os if isinstance(seen, Seen) and seen.os else op.target.os
+        await self._intend_and_send(op, ready, os)
+
+    async def _inspect(self, op: Operation, state: Preparing, answer: LookAnswer) -> Ready | None:
+        now = self._clock.now()
+        note_reach(self._book.view, answer, now)
+        if isinstance(answer, Throttled):
+            self._throttle.refused(Call.LOOK, op.target, answer.retry_after, now)
+        decision = inspect(state, answer, self._book.view.run.plan, now)
+        if isinstance(decision, AskWhether):
+            known = await self._store.knows(decision.activity)
+            decision = Ready(decision.activity) if known else decision.otherwise
+        if isinstance(decision, Ready):
+            return decision
+        await self._book.moved(self._book.move(op, decision))
+        return None
+
+    async def _intend_and_send(self, op: Operation, ready: Ready, os: str) -> None:
+        attempt = AttemptId(self._new_id())
+        before_commit = (
+            self._clock.monotonic()
+        )  # δ counts from the commit; this is a little earlier
+        intent = self._book.move(op, Intended(self._clock.now(), attempt, ready.baseline))
+        match await self._book.intend(intent):
+            case Saved():
+                await self._send(intent.after, os, before_commit)
+            case Refused(code, reason):
+                await self._refused(op, code, reason)
+            case None:
+                await self._abandon(intent.after)
+
+    async def _refused(self, op: Operation, code: str, reason: str) -> None:
+        if code == "busy" and isinstance(op.state, Preparing):
+            event = busy(op.state.busy_since, reason, self._clock.now())
+            await self._book.moved(self._book.move(op, event))
+        else:
+            await self._unwind(op, reason)
+
+    async def _unwind(self, op: Operation, reason: str) -> None:
+        """Give the slot back: nothing was sent."""
+        event = Deferred(self._clock.now(), Wait.HELD, Why("held", reason))
+        await self._book.moved(self._book.move(op, event))
+
+    async def _abandon(self, op: Operation) -> None:
+        """Take back an intent that may be on disk and was certainly not sent."""
+        if self._book.lost is None and isinstance(op.state, Submitting):
+            reason = "the database did not confirm the intent in time"
+            await self._conclude(op, op.state, NotSent(reason=reason, abandoned=True), None)
+
+    async def _send(self, op: Operation, os: str, before_commit: float) -> None:
+        if not isinstance(op.state, Submitting):
+            return
+        plan, wave = self._book.view.run.plan, self._book.view.waves[op.wave].spec
+        order = Order(
+            vm_id=op.target.vm_id,
+            os=os,
+            attempt=op.state.attempt,
+            patches=plan.patches,
+            reboot=wave.reboot,
+            max_duration=wave.max_duration,
+            send_by=before_commit + plan.tracking.send_within.total_seconds(),
+            timeout=plan.tracking.request_timeout,
+        )
+        sent_at = self._clock.now()
+        answer = await self._arm.install(order)
+        now = self._clock.now()
+        if isinstance(answer, Taken):
+            activity = answer.activity
+            await self._book.receive(
+                Receipt(attempt=order.attempt, at=now, tracker=answer.tracker, activity=activity)
+            )
+        self._learn(op, answer)
+        await self._conclude(op, op.state, answer, sent_at)
+
+    def _learn(self, op: Operation, answer: SubmitAnswer) -> None:
+        """Tell the throttle and the run what an answer says about Azure as a whole."""
+        now = self._clock.now()
+        note_reach(self._book.view, answer, now)
+        if isinstance(answer, Throttled):
+            self._throttle.refused(Call.SUBMIT, op.target, answer.retry_after, now)
+        if isinstance(answer, Unauthenticated):
+            self._throttle.unauthenticated(now + CREDENTIALS_AGAIN)
+
+    async def _conclude(
+        self, op: Operation, state: Submitting, answer: SubmitAnswer, sent_at: datetime | None
+    ) -> None:
+        now = self._clock.now()
+        view = self._book.view
+        event, end = conclude(state, answer, view.run.plan, view.waves[op.wave].spec, now)
+        update = AttemptUpdate(
+            attempt=state.attempt,
+            sent_at=None if end in _UNSENT else sent_at,
+            ended_at=now,
+            end=end,
+            http_status=_status(answer),
+            activity=_activity(answer),
+        )
+        await self._book.moved(self._book.move(op, event, attempt=update))
+
+
+_UNSENT = {AttemptEnd.NOT_SENT, AttemptEnd.ABANDONED}
+
+
+def _status(answer: SubmitAnswer) -> int | None:
+    match answer:
+        case Taken(http_status=status) | Rejected(http_status=status) | InDoubt(http_status=status):
+            return status
+        case Throttled():
+            return 429
+        case Unauthenticated():
+            return 401
+        case Conflicted():
+            return 409
+        case NotSent():
+            return None
+
+
+def _activity(answer: SubmitAnswer) -> ActivityId | None:
+    return answer.activity if isinstance(answer, Taken | InDoubt) else None

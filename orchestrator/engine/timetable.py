@@ -1,0 +1,98 @@
+"""Keeping the schedules: what is due is opened or written down as missed. When that is,
+`domain.schedule` says."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from orchestrator.domain.record import Fire, FireResult
+from orchestrator.domain.schedule import Decision, Due, Schedule, due, fires
+from orchestrator.engine.waiting import changed_or_slept
+from orchestrator.ports import Clock, InventoryError, Observer, Store, StoreUnavailableError
+
+LONGEST_SLEEP = timedelta(seconds=30)
+"""A clock may jump and a machine may sleep: nothing is waited for in one piece (reliability A5)."""
+
+Open = Callable[[Fire], Awaitable[Fire | None]]
+"""Opens the run of a fire in the transaction that notes it, and returns None; or returns the fire
+as it ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One plan with a schedule."""
+
+    plan: str
+    schedule: Schedule
+    open: Open
+
+
+class Timetable:
+    """Fires the schedules of a configuration. Several daemons may keep the same one: the database
+    lets one fire."""
+
+    def __init__(
+        self, *, store: Store, clock: Clock, observer: Observer, entries: Sequence[Entry]
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._observer = observer
+        self._entries = tuple(entries)
+        self._stopped = asyncio.Event()
+        self.next_fires: dict[str, datetime] = {}
+        """The next fire of each plan in UTC, for the metrics."""
+
+    def stop(self) -> None:
+        """Fire nothing more."""
+        self._stopped.set()
+
+    async def keep(self) -> None:
+        """Fire what is due until `stop`."""
+        async with asyncio.TaskGroup() as group:
+            while not self._stopped.is_set():
+                await self.check()
+                await changed_or_slept(group, self._stopped, self._clock, self._seconds_to_sleep())
+
+    async def check(self) -> None:
+        """Look at every schedule once. One that cannot be fired now is tried again at the next
+        check."""
+        for entry in self._entries:
+            try:
+                await self._check(entry)
+            except (StoreUnavailableError, InventoryError) as error:
+                self._observer.troubled(f"schedule of plan {entry.plan}", str(error))
+
+    async def _check(self, entry: Entry) -> None:
+        now = self._clock.now()
+        coming = next(fires(entry.schedule, now), None)
+        if coming is not None:
+            self.next_fires[entry.plan] = coming.at
+        first_seen = await self._store.see_schedule(entry.plan, coming.at if coming else None, now)
+        fired = await self._store.fired(entry.plan)
+        for item in due(entry.schedule, first_seen=first_seen, fired=fired, now=now):
+            await self._fire(entry, item, now)
+
+    async def _fire(self, entry: Entry, item: Due, now: datetime) -> None:
+        fire = Fire(
+            plan=entry.plan,
+            local=item.nominal.local,
+            at=now,
+            result=FireResult.OPENED,
+            reason=item.reason,
+        )
+        if item.decision is Decision.MISSED:
+            await self._store.fire(replace(fire, result=FireResult.MISSED))
+            self._observer.troubled(f"schedule of plan {entry.plan}", item.reason)
+            return
+        ended = await entry.open(fire)
+        if ended is not None:
+            await self._store.fire(ended)
+            self._observer.troubled(f"schedule of plan {entry.plan}", ended.reason)
+
+    def _seconds_to_sleep(self) -> float:
+        soonest = min(self.next_fires.values(), default=None)
+        if soonest is None:
+            return LONGEST_SLEEP.total_seconds()
+        until = (soonest - self._clock.now()).total_seconds()
+        return min(max(until, 0.05), LONGEST_SLEEP.total_seconds())

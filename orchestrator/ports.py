@@ -1,0 +1,233 @@
+"""The doors out of the house, as Protocols in our own words. They say what is owed; they do
+nothing."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from orchestrator.domain.answer import LookAnswer, PollAnswer, SubmitAnswer, Tracker
+from orchestrator.domain.inventory import Machine
+from orchestrator.domain.model import ActivityId, AttemptId, Patches, Reboot, Run, RunId, VmId, Wave
+from orchestrator.domain.operation import Operation
+from orchestrator.domain.record import (
+    Act,
+    Change,
+    Fact,
+    Fire,
+    Lease,
+    Move,
+    Receipt,
+    Snapshot,
+    Watch,
+)
+
+
+class Clock(Protocol):
+    """Time, as an injected thing."""
+
+    def now(self) -> datetime:
+        """Return the wall clock, aware, in UTC."""
+
+    def monotonic(self) -> float:
+        """Return seconds on a clock that never jumps."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait that long on the monotonic clock."""
+
+
+# ---------------------------------------------------------------------------------------- Azure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """One installation to ask for: the single POST of one intent."""
+
+    vm_id: VmId
+    os: str
+    attempt: AttemptId
+    patches: Patches
+    reboot: Reboot
+    max_duration: timedelta
+    send_by: float
+    """On the monotonic clock: later than this, not one byte may be written (design 5.2)."""
+    timeout: timedelta
+
+
+class InventoryError(Exception):
+    """Azure would not list its VMs. The message is for people: it names the scope, the status and
+    the fix."""
+
+
+class Arm(Protocol):
+    """What we ask of Azure Resource Manager. Outcomes come back as values; nothing is raised for
+    them."""
+
+    async def install(self, order: Order) -> SubmitAnswer:
+        """Send one POST installPatches, once, with no retry at any layer. Never cancel it: its
+        answer would be lost."""
+
+    async def poll(self, tracker: Tracker) -> PollAnswer:
+        """Read an operation once (and its final result, when the status answer did not carry
+        it)."""
+
+    async def look(self, vm_id: VmId) -> LookAnswer:
+        """Read one VM with its instance view."""
+
+    async def list_subscriptions(self) -> Sequence[str]:
+        """List the ids of the subscriptions that the credential can read.
+
+        Raises `InventoryError` when a page could not be had.
+        """
+
+    async def list_machines(
+        self, subscription: str, resource_group: str | None
+    ) -> Sequence[Machine]:
+        """List the VMs of a subscription or of one resource group, all pages.
+
+        Raises `InventoryError` when a page could not be had.
+        """
+
+
+# ---------------------------------------------------------------------------------------- database
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """It is on disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """Somebody moved a row first, or the lease is not ours any more. Nothing was written: load and
+    plan again."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The intent may not be: the run or its wave is not open, the VM is locked, or no attempt is
+    left.
+
+    `code` is one of `run_not_open`, `wave_not_open`, `busy`, `no_attempt_left`. Nothing was
+    written.
+    """
+
+    code: str
+    reason: str
+
+
+class StoreUnavailableError(Exception):
+    """The database does not answer or refuses to write. The message is for people."""
+
+
+class Store(Protocol):
+    """What we ask of the database. Each call is one transaction; every write is a compare-and-set.
+
+    Every method raises `StoreUnavailableError` when the database is out of reach or cannot write.
+    """
+
+    async def open_run(
+        self,
+        run: Run,
+        waves: Sequence[Wave],
+        operations: Sequence[Operation],
+        facts: Sequence[Fact],
+        fire: Fire | None,
+    ) -> Saved | Refused:
+        """Insert a run with all its rows, and the fire that opened it.
+
+        Refused with `already_open` while another run of the same plan is not closed, with
+        `already_fired` when the fire is taken.
+        """
+
+    async def open_runs(self) -> Sequence[RunId]:
+        """Name the runs that are not closed, oldest first, and closed ones that still have acts
+        waiting."""
+
+    async def queued_elsewhere(self, vms: Sequence[VmId]) -> Mapping[VmId, RunId]:
+        """Tell which of these VMs still wait in another open run."""
+
+    async def load(self, run_id: RunId) -> Snapshot:
+        """Read one consistent picture of a run. Raises `LookupError` when there is none."""
+
+    async def record(self, lease: Lease, change: Change) -> Saved | Stale:
+        """Write one change of a run's driver, all of it or nothing."""
+
+    async def intend(self, lease: Lease, move: Move) -> Saved | Refused | Stale:
+        """Commit an intent: `move` goes from preparing to submitting.
+
+        In one transaction: the run's row is locked (shared), the run and the wave are seen to be
+        open, the VM is not locked by another operation, this attempt number has no other intent
+        that Azure may have taken, the lease is ours; then the operation and its attempt row are
+        written.
+        """
+
+    async def receive(self, receipt: Receipt) -> None:
+        """Insert what a 202 said. Needs no lease; inserting it twice is harmless."""
+
+    async def receipts(self, attempts: Sequence[AttemptId]) -> Mapping[AttemptId, Receipt]:
+        """Read what the 202s of these attempts said; attempts without one are left out."""
+
+    async def knows(self, activity: ActivityId) -> bool:
+        """Tell whether an installation with this id belongs to any attempt in this database."""
+
+    async def checkpoint(self, run_id: RunId, watches: Mapping[VmId, Watch]) -> None:
+        """Write polling state. No audit line, no compare-and-set: it is only ever written by the
+        driver."""
+
+    async def claim(self, run_id: RunId, holder: str, ttl: timedelta) -> Lease | None:
+        """Take or retake a lease that is free or expired by database time; the epoch grows by one.
+        None: held."""
+
+    async def renew(self, lease: Lease, ttl: timedelta) -> bool:
+        """Extend a lease. False: it is not ours any more."""
+
+    async def release(self, lease: Lease) -> None:
+        """Give a lease back, if it is still ours."""
+
+    async def ask(self, act: Act) -> None:
+        """Insert a person's act. Inserting the same id twice is harmless."""
+
+    async def acts(self, run_id: RunId) -> Sequence[Act]:
+        """Read the acts that wait to be applied, oldest first."""
+
+    async def fire(self, fire: Fire) -> bool:
+        """Insert a fire that opened no run. False: it is already there."""
+
+    async def see_schedule(self, plan: str, next_fire: datetime | None, now: datetime) -> datetime:
+        """Note a plan's next fire, and return when this plan was first seen."""
+
+    async def fired(self, plan: str) -> Sequence[str]:
+        """Return the `local` keys of a plan's newest fires (at most 100), newest first."""
+
+    async def rows(self, view: str, **where: str | int) -> Sequence[Mapping[str, Any]]:
+        """Read a public view (`v_runs`, …), with equality conditions on its columns, in the
+        documented order."""
+
+
+# ---------------------------------------------------------------------------------------- eyes
+
+
+class Observer(Protocol):
+    """Who is told what happened: logs and metrics. It answers nothing and never fails."""
+
+    def moved(self, move: Move) -> None:
+        """An operation changed its state, durably."""
+
+    def noted(self, run_id: RunId, fact: Fact) -> None:
+        """A run or wave fact was written, durably."""
+
+    def asked(self, kind: str, code: str, seconds: float) -> None:
+        """One request to Azure was answered; `kind` is submit, poll, look or list, `code` an HTTP
+        status or a word."""
+
+    def late(self, seconds: float) -> None:
+        """A poll began so long after its planned instant."""
+
+    def troubled(self, where: str, reason: str) -> None:
+        """Something outside does not work; we go on trying."""
+
+    def crashed(self, where: str, error: Exception) -> None:
+        """A bug of ours: the run goes on from its rows after a while."""

@@ -1,0 +1,149 @@
+"""What a person or a schedule may ask: open a run, steer it. It writes rows; the run's driver
+applies them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from orchestrator.domain.inventory import Machine, Scope, scopes
+from orchestrator.domain.model import PlanSpec, Run, RunId, Selection, VmId
+from orchestrator.domain.operation import Failed, Why
+from orchestrator.domain.record import Act, ActKind, Fact, Fire
+from orchestrator.domain.rollout import current_wave
+from orchestrator.domain.steering import chosen
+from orchestrator.domain.view import RunView
+from orchestrator.domain.waves import Membership, Origin, open_run, resolve
+from orchestrator.ports import Arm, Clock, Refused, Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """The run is in the database; a daemon will drive it."""
+
+    run_id: RunId
+    vms: int
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotOpened:
+    """No run was opened. `code` is `empty`, `already_open` or `already_fired`."""
+
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The act is written; the run's driver will apply it."""
+
+    act: Act
+
+
+class Service:
+    """The one way to open and to steer runs, for the command line, the HTTP door and the schedules
+    alike."""
+
+    def __init__(self, *, store: Store, arm: Arm, clock: Clock, new_id: Callable[[], str]) -> None:
+        self._store = store
+        self._arm = arm
+        self._clock = clock
+        self._new_id = new_id
+
+    async def members(self, plan: PlanSpec) -> Membership:
+        """List what the plan's waves select at this moment. Raises `InventoryError` when Azure
+        would not list."""
+        selections = [wave.select for wave in plan.waves]
+        unscoped = any(not (s.ids or s.subscriptions) for s in selections)
+        subscriptions = await self._arm.list_subscriptions() if unscoped else ()
+        machines: dict[VmId, Machine] = {}
+        for scope in scopes(selections, subscriptions):
+            machines |= {machine.vm_id: machine for machine in await self._list(scope)}
+        return resolve(plan, tuple(machines.values()))
+
+    async def open(
+        self,
+        plan: PlanSpec,
+        *,
+        config_hash: str,
+        opened_by: str,
+        fire: Fire | None = None,
+        parent: RunId | None = None,
+    ) -> Opened | NotOpened:
+        """Resolve the plan's waves and open a run. A plan without a target is not opened (design
+        3.2).
+
+        Raises `InventoryError` when Azure would not list its VMs, and `StoreUnavailableError`.
+        """
+        membership = await self.members(plan)
+        if membership.vms == 0:
+            return NotOpened(code="empty", reason=f"no VM is selected by plan {plan.name}")
+        vms = [member.vm_id for wave in membership.waves for member in wave]
+        elsewhere = await self._store.queued_elsewhere(vms)
+        now = self._clock.now()
+        origin = Origin(
+            run_id=RunId(f"{plan.name}-{now:%Y%m%dT%H%M%S}-{self._new_id()[:4]}"),
+            config_hash=config_hash,
+            opened_by=opened_by,
+            now=now,
+            parent=parent,
+        )
+        rows = open_run(origin, plan, membership, elsewhere)
+        why = Why("opened", f"{membership.vms} VMs in {len(plan.waves)} waves")
+        fact = Fact(at=now, event="run.opened", actor=opened_by, why=why)
+        fired = replace(fire, run_id=origin.run_id) if fire else None
+        outcome = await self._store.open_run(
+            rows.run,
+            rows.waves,
+            rows.operations,
+            (fact, *_notes(membership, opened_by, fact)),
+            fired,
+        )
+        if isinstance(outcome, Refused):
+            return NotOpened(code=outcome.code, reason=outcome.reason)
+        return Opened(run_id=origin.run_id, vms=membership.vms, notes=membership.notes)
+
+    async def act(self, act: Act) -> Asked | Opened | NotOpened:
+        """Write a person's act; its effect is the driver's, within 2 s where a daemon runs (design
+        12).
+
+        A `retry` that the run cannot take any more (its wave has passed, or it has ended) opens a
+        new run with just those VMs. Raises `LookupError` when there is no such run,
+        `InventoryError` and `StoreUnavailableError`.
+        """
+        snapshot = await self._store.load(act.run_id)
+        if act.kind is ActKind.RETRY:
+            behind = _behind(RunView(snapshot), act)
+            if behind:
+                return await self._retry_anew(snapshot.run, act, behind)
+        await self._store.ask(act)
+        return Asked(act=act)
+
+    async def _retry_anew(self, run: Run, act: Act, vms: tuple[VmId, ...]) -> Opened | NotOpened:
+        select = Selection(ids=vms)
+        wave = replace(run.plan.waves[-1], name="retry", select=select, exclude=Selection())
+        return await self.open(
+            replace(run.plan, waves=(wave,)),
+            config_hash=run.config_hash,
+            opened_by=act.actor,
+            parent=run.id,
+        )
+
+    async def _list(self, scope: Scope) -> Sequence[Machine]:
+        return await self._arm.list_machines(scope.subscription, scope.resource_group)
+
+
+def _notes(membership: Membership, actor: str, opened: Fact) -> list[Fact]:
+    return [
+        Fact(at=opened.at, event="run.noted", actor=actor, why=Why("overlap", note))
+        for note in membership.notes
+    ]
+
+
+def _behind(view: RunView, act: Act) -> tuple[VmId, ...]:
+    """Name the failed VMs that an act means and that this run cannot start again by itself."""
+    wave = current_wave(view)
+    here = None if view.run.closed_at is not None or wave is None else wave.position
+    failed = [op for op in chosen(view, act) if isinstance(op.state, Failed)]
+    if any(op.wave == here for op in failed):
+        return ()
+    return tuple(op.target.vm_id for op in failed)

@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Writes the two locks from pyproject.toml: requirements.txt (everything) and requirements-runtime.txt (to run
+# only; the same versions). Both hold for every platform and every Python from 3.11 on, and name no host.
+#   tools/lock.sh [--upgrade | --upgrade-package NAME]
+# Needs uv, which is in neither lock: the one on the PATH, or it is installed into .venv.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+uv_version=0.13.9
+
+uv=$(command -v uv || echo .venv/bin/uv)
+[ -x "$uv" ] || .venv/bin/python -m pip install -qq "uv==$uv_version" || {
+  echo "lock: uv is neither on the PATH nor could pip install it into .venv" >&2
+  exit 1
+}
+
+compile() {
+  "$uv" pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+    --no-header --no-annotate --extra postgres "$@"
+}
+
+compile --group dev --output-file requirements.txt "$@"
+compile --group build --constraint requirements.txt --output-file requirements-runtime.txt
