@@ -76,8 +76,8 @@ class Conflicted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InDoubt:
-    """Everything else: Azure may have taken it. `activity` is the request id when an answer
-    carried one."""
+    """Everything else: Azure may have taken it. `activity` is the request id of a 202
+    whose URLs were of no use; no other answer names the operation (azure-facts 2.3)."""
 
     reason: str
     http_status: int | None = None

@@ -19,7 +19,7 @@ def test_a_percentage_tolerates_its_floor(vms, percent, tolerated):
 @pytest.mark.parametrize(("vms", "percent", "halts_at"), [(50, 10, 6), (7, 10, 1), (4_000, 1, 41)])
 def test_the_wave_halts_at_the_failure_that_the_table_names(vms, percent, halts_at):
     tolerated = allowed(Share(percent=percent), vms)
-    assert [bad for bad in range(vms + 1) if exceeded(bad, tolerated)][0] == halts_at
+    assert next(bad for bad in range(vms + 1) if exceeded(bad, tolerated)) == halts_at
 
 
 def test_of_a_count_and_a_percentage_the_smaller_holds():

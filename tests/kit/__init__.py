@@ -1,1 +1,2 @@
-"""The vocabulary of the tests: short ways to say a run, a clock to turn by hand, a small Azure in memory."""
+"""The vocabulary of the tests: short ways to say a run, a clock to turn by hand, a small Azure in
+memory."""

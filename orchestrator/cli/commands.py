@@ -1,0 +1,75 @@
+"""Every command by name: where it lives and what it does. Importing this imports none of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A command: its module, the name of the click command in it, and one line of help."""
+
+    module: str
+    attribute: str
+    help: str
+
+
+_CONFIGURING = "orchestrator.cli.configuring"
+_RUNNING = "orchestrator.cli.running"
+_ACTING = "orchestrator.cli.acting"
+
+COMMANDS: Mapping[str, Entry] = {
+    "demo": Entry(
+        "orchestrator.cli.demo", "demo", "Watch a small fleet being patched, on this machine alone."
+    ),
+    "init": Entry(_CONFIGURING, "init", "Write a starter configuration, to be edited."),
+    "validate": Entry(
+        _CONFIGURING,
+        "validate",
+        "Check a configuration; show its plans, waves and next fires.",
+    ),
+    "schema": Entry(
+        _CONFIGURING,
+        "schema",
+        "Print the JSON schema of a configuration, for editors.",
+    ),
+    "serve": Entry(
+        _RUNNING, "serve", "Run the daemon: fire schedules, drive runs, answer on the HTTP door."
+    ),
+    "run": Entry(_RUNNING, "run", "Open a run of PLAN now and follow it to its end."),
+    "status": Entry(
+        "orchestrator.cli.looking",
+        "status",
+        "Show all runs, or one: its waves and the VMs that did not simply succeed.",
+    ),
+    "pause": Entry(
+        _ACTING, "pause", "Start nothing more in RUN until it is resumed; what runs is followed."
+    ),
+    "resume": Entry(
+        _ACTING,
+        "resume",
+        "Go on with a paused or halted RUN; the bad VMs of a halt are accepted by it.",
+    ),
+    "halt": Entry(
+        _ACTING,
+        "halt",
+        "Halt RUN: no further start. What runs is followed to its end; Azure has no cancel.",
+    ),
+    "cancel": Entry(
+        _ACTING,
+        "cancel",
+        "Give RUN up: what is queued is cancelled, what runs is followed to its end.",
+    ),
+    "retry": Entry(
+        _ACTING,
+        "retry",
+        "Patch failed VMs of RUN once more: all of them, or those that are named.",
+    ),
+    "resolve": Entry(_ACTING, "resolve", "Say what became of VMs of RUN that need a person."),
+    "simulate": Entry(
+        "orchestrator.cli.simulating",
+        "simulate",
+        "Run a small Azure on loopback: installPatches, its operations, instance views and lists.",
+    ),
+    "db": Entry("orchestrator.cli.keeping", "db", "Look after the status database."),
+}
+"""In the order of `--help`. The line of help is the first line of the command's docstring."""

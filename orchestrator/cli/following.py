@@ -1,0 +1,119 @@
+"""Following a run on a terminal: a live picture on a TTY, plain lines elsewhere. It steers
+nothing."""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final, Protocol
+
+from orchestrator.cli.progress import Row, event_line, headline, wave_line
+from orchestrator.cli.text import say
+from orchestrator.domain.model import RunId
+from orchestrator.ports import Clock
+from orchestrator.store.sql import SqlStore
+
+if TYPE_CHECKING:
+    from rich.live import Live
+
+EVERY_S: Final = 0.5
+_EVENTS_AT_ONCE: Final = 500
+_EVENTS_SHOWN: Final = 12
+
+
+class Screen(Protocol):
+    """Where progress is shown."""
+
+    def show(self, run: Row, waves: Sequence[Row], lines: Sequence[str]) -> None:
+        """Show how a run stands, and the event lines that are new."""
+
+
+class PlainScreen:
+    """One line per event, and one per wave whose standing changed."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, str] = {}
+
+    def show(self, run: Row, waves: Sequence[Row], lines: Sequence[str]) -> None:
+        """Print what is new."""
+        for line in lines:
+            say(line)
+        if self._last.get("run") != run["status"]:
+            self._last["run"] = run["status"]
+            say(headline(run))
+
+
+class LiveScreen:
+    """The waves as bars with the newest events below, redrawn in place."""
+
+    def __init__(self, live: "Live") -> None:
+        self._live = live
+        self._lines: list[str] = []
+
+    def show(self, run: Row, waves: Sequence[Row], lines: Sequence[str]) -> None:
+        """Draw the picture anew."""
+        from rich.text import Text
+
+        self._lines = [*self._lines, *lines][-_EVENTS_SHOWN:]
+        picture = [headline(run), *(wave_line(wave) for wave in waves), "", *self._lines]
+        self._live.update(Text("\n".join(picture)))
+
+
+class NoScreen:
+    """Shows nothing: for output that programs read."""
+
+    def show(self, run: Row, waves: Sequence[Row], lines: Sequence[str]) -> None:
+        """Show nothing."""
+
+
+@contextmanager
+def screen() -> Iterator[Screen]:
+    """Give the screen that fits standard output."""
+    if not sys.stdout.isatty():
+        yield PlainScreen()
+        return
+    from rich.console import Console
+    from rich.live import Live
+
+    with Live(console=Console(highlight=False), refresh_per_second=4) as live:
+        yield LiveScreen(live)
+
+
+async def follow(
+    store: SqlStore,
+    run_id: RunId,
+    clock: Clock,
+    shown: Screen,
+    done: Callable[[Row], bool],
+) -> None:
+    """Show a run until its row is `done`. Raises `LookupError` when there is no such run."""
+    seen = 0
+    while True:
+        run, waves = await read(store, run_id)
+        events = await store.events(run_id, seen, _EVENTS_AT_ONCE)
+        seen = max((int(event["seq"]) for event in events), default=seen)
+        shown.show(run, waves, [line for event in events if (line := event_line(event))])
+        if done(run):
+            return
+        await clock.sleep(EVERY_S)
+
+
+async def read(store: SqlStore, run_id: RunId) -> tuple[Row, Sequence[Row]]:
+    """Read a run's row and its waves' rows. Raises `LookupError` when there is no such run."""
+    runs = await store.rows("v_runs", run_id=run_id)
+    if not runs:
+        message = f"there is no run {run_id}"
+        raise LookupError(message)
+    return runs[0], await store.rows("v_waves", run_id=run_id)
+
+
+async def troubled(store: SqlStore, run_id: RunId, most: int = 20) -> Sequence[Row]:
+    """Read the VMs of a run that did not simply succeed, worst first, at most so many."""
+    found: list[Row] = []
+    for where in (
+        {"state": "needs_human"},
+        {"state": "failed"},
+        {"outcome": "warned"},
+        {"state": "skipped"},
+    ):
+        found += await store.rows("v_operations", run_id=run_id, **where)
+    return found[:most]

@@ -1,0 +1,17 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+
+import click
+
+config_option = click.option(
+    "-c",
+    "--config",
+    type=click.Path(path_type=Path),
+    envvar="ORCHESTRATOR_CONFIG",
+    default="orchestrator.yaml",
+    show_default=True,
+    show_envvar=True,
+    help="The configuration: a file, or a folder of *.yaml files.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -1,0 +1,137 @@
+"""A run as text: one line per wave, one line per event, and what its end means for the exit code.
+
+It reads view rows and knows nothing else; every text from outside is escaped before it is shown.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from orchestrator.cli.exits import Exit
+from orchestrator.cli.text import clean
+
+Row = Mapping[str, Any]
+
+IN_FLIGHT: Final = ("preparing", "submitting", "unknown", "in_progress", "verifying")
+GOOD: Final = ("succeeded", "warned", "reboot_pending", "nothing_to_do")
+_BAR: Final = 24
+_QUIET: Final = frozenset({"operation.began", "operation.intended", "operation.reported"})
+"""Events that only lead to the next one: shown in the database, not on the terminal."""
+_SYMBOLS: Final = {
+    "succeeded": "✓",
+    "failed": "✗",
+    "needs_human": "!",
+    "skipped": "-",
+    "cancelled": "-",
+    "unknown": "?",
+}
+
+
+def in_flight(row: Row) -> int:
+    """Return how many VMs of a run or wave row are between their slot and their end."""
+    return sum(int(row[state]) for state in IN_FLIGHT)
+
+
+def ended(row: Row) -> int:
+    """Return how many VMs of a run or wave row have ended or wait for a person."""
+    return int(row["vms"]) - int(row["queued"]) - in_flight(row)
+
+
+def bad(row: Row) -> int:
+    """Return how many VMs of a run or wave row failed or need a person."""
+    return int(row["failed"]) + int(row["needs_human"])
+
+
+def at_rest(run: Row) -> bool:
+    """Tell whether nothing is in flight and nothing moves without a person."""
+    if run["closed_at"] is not None:
+        return True
+    return run["status"] in {"halted", "paused"} and in_flight(run) == 0
+
+
+def exits(run: Row) -> list[Exit]:
+    """Return every exit code that holds for a run at rest; the command picks by precedence."""
+    codes = {
+        "halted": Exit.HALTED,
+        "cancelled": Exit.NOT_DONE,
+        "expired": Exit.NOT_DONE,
+        "paused": Exit.NEEDS_A_PERSON,
+    }
+    found = [codes[run["status"]]] if run["status"] in codes else []
+    if run["status"] == "paused" and "nothing of Azure has answered" in (run["reason"] or ""):
+        found.append(Exit.OUT_OF_REACH)
+    if run["needs_human"]:
+        found.append(Exit.NEEDS_A_PERSON)
+    return found
+
+
+def headline(run: Row) -> str:
+    """Say in one line how a run stands."""
+    parts = [
+        f"{run['run_id']}  {run['status']}",
+        f"{ended(run)} of {run['vms']} VMs settled",
+        f"{in_flight(run)} in flight",
+        f"{bad(run)} bad",
+    ]
+    reason = f" ({clean(run['reason'])})" if run["reason"] else ""
+    return " · ".join(parts) + reason
+
+
+def wave_line(wave: Row) -> str:
+    """Say in one line how a wave stands, with a bar of what is settled."""
+    done, vms = ended(wave), int(wave["vms"])
+    filled = _BAR * done // vms if vms else 0
+    bar = "█" * filled + "░" * (_BAR - filled)
+    allowed = "" if wave["allowed_failures"] is None else f" of {wave['allowed_failures']} allowed"
+    figures = f"{done:>4}/{vms:<4} in flight {in_flight(wave):<3} bad {bad(wave)}{allowed}"
+    return f"  {clean(wave['wave']):<12} {wave['status']:<8} {bar} {figures}"
+
+
+def counts(row: Row) -> str:
+    """Say how a run's or wave's VMs ended: `12 succeeded, 1 failed`."""
+    words = (*GOOD, "failed", "needs_human", "skipped", "cancelled", "queued")
+    return ", ".join(f"{row[word]} {word}" for word in words if row[word]) or "nothing yet"
+
+
+def event_line(event: Row) -> str | None:
+    """Say one audit line for the terminal; None for one that only leads to the next."""
+    if event["event"] in _QUIET:
+        return None
+    detail = json.loads(event["detail"] or "{}")
+    what = _about_vm(event, detail) if event["vm_id"] else event["event"].replace(".", " ")
+    why = f": {clean(event['why'])}" if event["why"] else ""
+    actor = "" if event["actor"] == "daemon" else f" (by {clean(event['actor'])})"
+    return f"{_clock(event['at'])} {what}{why}{actor}"
+
+
+def _about_vm(event: Row, detail: Mapping[str, Any]) -> str:
+    to = str(detail.get("to", event["event"]))
+    name = str(event["vm_id"]).rsplit("/", 1)[-1]
+    return f"{_SYMBOLS.get(to, '·')} {clean(name)} {to}"
+
+
+def _clock(at: datetime | str) -> str:
+    """Show the time of day in UTC, whatever way the database gives it."""
+    return at.strftime("%H:%M:%S") if isinstance(at, datetime) else str(at)[11:19]
+
+
+def to_json(row: Row) -> str:
+    """Write a view row as one line of JSON; times as RFC 3339 in UTC, whatever the database."""
+    return json.dumps(dict(row), default=_as_text, ensure_ascii=True)
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return str(value)
+
+
+def report(run: Row, waves: Sequence[Row], troubled: Sequence[Row]) -> list[str]:
+    """Tell a run's end: its waves, and each VM that did not simply succeed."""
+    lines = [headline(run), *(f"{wave_line(wave)}  {counts(wave)}" for wave in waves)]
+    for op in troubled:
+        outcome = op["outcome"] or op["state"]
+        reason = clean(op["reason"] or "")
+        lines.append(f"    {clean(op['vm_name']):<28} {outcome:<13} {reason}")
+    return lines

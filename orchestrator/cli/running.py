@@ -1,0 +1,179 @@
+"""The commands that drive: `serve`, and `run` for one run now. Beside a daemon, `run` asks it and
+follows."""
+
+import asyncio
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+import click
+
+from orchestrator.cli.exits import Exit, Stop, heaviest
+from orchestrator.cli.following import NoScreen, Screen, follow, read, screen, troubled
+from orchestrator.cli.options import config_option, json_option
+from orchestrator.cli.progress import Row, at_rest, exits, in_flight, report, to_json
+from orchestrator.cli.sessions import actor, reading, signals, through_the_door
+from orchestrator.cli.text import say
+from orchestrator.clock import WallClock
+from orchestrator.config.loading import load
+from orchestrator.config.settings import Settings
+from orchestrator.daemon import Daemon, Parts, assembled, door
+from orchestrator.domain.model import RunId
+from orchestrator.logs import Log, configure
+from orchestrator.service import NotOpened, Opened
+from orchestrator.store.sql import SqlStore
+from orchestrator.store.trouble import DatabaseBusyError
+
+
+@click.command()
+@config_option
+def serve(config: Path) -> int:
+    """Run the daemon: fire schedules, drive runs, answer on the HTTP door.
+
+    It takes up every open run where it stands. SIGTERM ends it cleanly: requests in flight are
+    answered, runs stay open.
+    """
+    settings = load(config)
+    configure(json=True)
+    return asyncio.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> Exit:
+    stopping = asyncio.Event()
+    with signals(stopping):
+        async with assembled(settings, clock=WallClock(), log=Log()) as parts:
+            daemon = Daemon(parts)
+            async with door(daemon) as address:
+                say(f"orchestrator serves {len(settings.plans)} plans on {address}", to_stderr=True)
+                await daemon.run(stopping)
+    return Exit.DONE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    plan: str
+    resume: bool
+    wait: bool
+    as_json: bool
+
+
+@click.command()
+@click.argument("plan")
+@config_option
+@json_option
+@click.option("--resume", is_flag=True, help="Follow the plan's open run instead of refusing.")
+@click.option("--no-wait", is_flag=True, help="Return as soon as nothing is in flight.")
+def run(plan: str, config: Path, *, as_json: bool, resume: bool, no_wait: bool) -> int:
+    """Open a run of PLAN now and follow it to its end.
+
+    Without a daemon on the database this process drives the run itself. Interrupting it leaves the
+    run open: a daemon, or `run PLAN --resume`, takes it up.
+    """
+    settings = load(config)
+    _must_be_configured(settings, plan)
+    asked = _Asked(plan=plan, resume=resume, wait=not no_wait, as_json=as_json)
+    return asyncio.run(_run(settings, asked))
+
+
+def _must_be_configured(settings: Settings, plan: str) -> None:
+    names = [each.spec.name for each in settings.plans]
+    if plan in names:
+        return
+    close = get_close_matches(plan, names, n=1)
+    hint = f" Did you mean {close[0]}?" if close else f" There are: {', '.join(names)}."
+    message = f"There is no plan {plan} in {settings.path}.{hint}"
+    raise Stop(message)
+
+
+async def _run(settings: Settings, asked: _Asked) -> Exit:
+    stopping = asyncio.Event()
+    configure(json=True, level="error")
+    with signals(stopping):
+        try:
+            async with assembled(settings, clock=WallClock(), log=Log()) as parts:
+                return await _drive_here(parts, asked, stopping)
+        except DatabaseBusyError:
+            return await _follow_beside(settings, asked, stopping)
+
+
+async def _drive_here(parts: Parts, asked: _Asked, stopping: asyncio.Event) -> Exit:
+    run_id = await _open_here(parts, asked)
+    daemon = Daemon(parts, schedules=False, only=lambda each: each == run_id)
+    done = asyncio.Event()
+    async with door(daemon, must=False), asyncio.TaskGroup() as group:
+        group.create_task(daemon.run(done), name="drive")
+        try:
+            return await _follow(parts.store, run_id, asked, stopping)
+        finally:
+            done.set()
+
+
+async def _open_here(parts: Parts, asked: _Asked) -> RunId:
+    plan = parts.settings.plan(asked.plan)
+    if plan is None:  # checked before anything was opened
+        raise Stop(asked.plan)
+    outcome = await parts.service.open(
+        plan.spec, config_hash=parts.settings.config_hash, opened_by=actor()
+    )
+    match outcome:
+        case Opened(run_id=run_id, notes=notes):
+            for note in notes:
+                say(note, to_stderr=True)
+            return run_id
+        case NotOpened(code=code, reason=reason):
+            return await _instead(parts.store, asked, code, reason)
+
+
+async def _instead(store: SqlStore, asked: _Asked, code: str, reason: str) -> RunId:
+    """No run was opened: follow the open one where that was asked for, or say why not."""
+    if code == "already_open" and asked.resume:
+        return await _open_run_of(store, asked.plan)
+    hint = " Follow it with --resume." if code == "already_open" else ""
+    message = f"{reason}.{hint}"
+    raise Stop(message)
+
+
+async def _open_run_of(store: SqlStore, plan: str) -> RunId:
+    rows = await store.rows("v_runs", plan=plan)
+    return next(RunId(row["run_id"]) for row in rows if row["closed_at"] is None)
+
+
+async def _follow_beside(settings: Settings, asked: _Asked, stopping: asyncio.Event) -> Exit:
+    """A daemon has the database: it opens the run, we look on."""
+    async with reading(settings) as store:
+        if asked.resume and any(
+            row["closed_at"] is None for row in await store.rows("v_runs", plan=asked.plan)
+        ):
+            run_id = await _open_run_of(store, asked.plan)
+        else:
+            body = {"act": "run", "plan": asked.plan, "actor": actor()}
+            answer = await through_the_door(settings, body)
+            run_id = RunId(answer["run_id"])
+        return await _follow(store, run_id, asked, stopping)
+
+
+async def _follow(store: SqlStore, run_id: RunId, asked: _Asked, stopping: asyncio.Event) -> Exit:
+    if asked.as_json:
+        return await _to_its_end(store, run_id, asked, stopping, NoScreen())
+    with screen() as shown:
+        return await _to_its_end(store, run_id, asked, stopping, shown)
+
+
+async def _to_its_end(
+    store: SqlStore, run_id: RunId, asked: _Asked, stopping: asyncio.Event, shown: Screen
+) -> Exit:
+    def done(row: Row) -> bool:
+        idle = not asked.wait and in_flight(row) == 0 and row["queued"] < row["vms"]
+        return at_rest(row) or idle or stopping.is_set()
+
+    await follow(store, run_id, WallClock(), shown, done)
+    row, waves = await read(store, run_id)
+    if asked.as_json:
+        say(to_json(row))
+    else:
+        for line in report(row, waves, await troubled(store, run_id)):
+            say(line)
+    if stopping.is_set() and row["closed_at"] is None:
+        say(f"interrupted; run {run_id} stays open", to_stderr=True)
+        return Exit.INTERRUPTED
+    return heaviest(exits(row))

@@ -1,0 +1,175 @@
+"""A valid configuration as lines for people and as JSON for programs. Reads nothing."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from orchestrator.config.durations import show_duration
+from orchestrator.config.problems import Problem
+from orchestrator.config.settings import AzureSettings, ConfiguredPlan, Settings
+from orchestrator.domain.model import Selection, Share, WaveSpec
+from orchestrator.domain.schedule import Cron, Nominal, PatchTuesday, Schedule, fires
+
+FIRES_SHOWN = 5
+_IDS_SHOWN = 3
+
+
+def next_fires(schedule: Schedule | None, now: datetime) -> list[Nominal]:
+    """Return the next five fires; none without a schedule."""
+    return list(islice(fires(schedule, now), FIRES_SHOWN)) if schedule else []
+
+
+# -------------------------------------------------------------------------- for people
+
+
+def as_text(settings: Settings, now: datetime) -> Iterator[str]:
+    """Yield the lines that `validate` prints."""
+    plans = _counted(len(settings.plans), "plan")
+    waves = _counted(sum(len(plan.spec.waves) for plan in settings.plans), "wave")
+    yield f"{settings.path} is valid: {plans}, {waves}."
+    yield f"Azure: {_azure(settings.azure)}"
+    for plan in settings.plans:
+        yield ""
+        yield from _plan(plan, now)
+
+
+def _plan(plan: ConfiguredPlan, now: datetime) -> Iterator[str]:
+    spec = plan.spec
+    yield f"plan {spec.name}"
+    yield f"  schedule    {describe(plan.schedule)}"
+    if plan.schedule:
+        zone = ZoneInfo(plan.schedule.timezone)
+        for number, fire in enumerate(next_fires(plan.schedule, now)):
+            local = fire.at.astimezone(zone).strftime("%a %Y-%m-%d %H:%M %Z")
+            title = "next fires" if number == 0 else ""
+            yield f"  {title:<10}  {local:<26} = {fire.at:%Y-%m-%d %H:%M} UTC"
+        yield f"  missed      {_missed(plan.schedule)}"
+    budget = f"; at most {_share(spec.allow_failures)} failures" if spec.allow_failures else ""
+    yield f"  run         ends after {show_duration(spec.deadline)} at the latest{budget}"
+    for position, wave in enumerate(spec.waves, 1):
+        yield f"  wave {position:<6} {wave.name}: {_selection(wave.select)}"
+        if wave.exclude != Selection():
+            yield f"              but not {_selection(wave.exclude)}"
+        yield f"              {_rules(wave)}"
+
+
+def describe(schedule: Schedule | None) -> str:
+    """Say in one line when a plan fires."""
+    if schedule is None:
+        return "none: opened by hand"
+    offset = schedule.offset
+    sign = "+" if offset > timedelta(0) else ""
+    moved = f", moved by {sign}{show_duration(offset)}" if offset else ""
+    return f"{_rule(schedule.rule)}{moved}, {schedule.timezone}"
+
+
+def _rule(rule: Cron | PatchTuesday) -> str:
+    match rule:
+        case Cron(expression=expression):
+            return f'cron "{expression}"'
+        case PatchTuesday(days=days, at=at):
+            return f"patch Tuesday {days:+}d at {at:%H:%M}"
+
+
+def _missed(schedule: Schedule) -> str:
+    grace = show_duration(schedule.missed.grace)
+    later = "a late one is skipped" if schedule.missed.policy == "skip" else "then run late"
+    return f"on time within {grace}; {later}"
+
+
+def _rules(wave: WaveSpec) -> str:
+    parallel = _share(wave.max_parallel) if wave.max_parallel else "by size"
+    allowed = _share(wave.allow_failures) if wave.allow_failures else "by size"
+    bake = f", bake {show_duration(wave.bake)}" if wave.bake else ""
+    empty = ", may be empty" if wave.allow_empty else ""
+    duration, warned = show_duration(wave.max_duration), wave.warnings.value
+    return (
+        f"max parallel {parallel}, allowed failures {allowed}{bake}{empty}, "
+        f"max duration {duration}, reboot {wave.reboot.value}, warnings {warned}"
+    )
+
+
+def _selection(selection: Selection) -> str:
+    ids = [vm.rpartition("/")[2] for vm in selection.ids]
+    shown = ", ".join(ids[:_IDS_SHOWN]) + (" …" if len(ids) > _IDS_SHOWN else "")
+    kinds = (
+        (f"{_counted(len(ids), 'VM')} by id ({shown})", ids),
+        (f"subscription {_either(selection.subscriptions)}", selection.subscriptions),
+        (f"resource group {_either(selection.resource_groups)}", selection.resource_groups),
+        *((f"tag {name} = {_either(values)}", values) for name, values in selection.tags),
+    )
+    return " and ".join(text for text, given in kinds if given)
+
+
+def _either(values: Sequence[str]) -> str:
+    return " or ".join(values)
+
+
+def _share(share: Share | None) -> str:
+    if share is None:
+        return "by size"
+    percent = None if share.percent is None else f"{share.percent:g}%"
+    given = [str(each) for each in (share.count, percent) if each is not None]
+    return given[0] if len(given) == 1 else f"the smaller of {' and '.join(given)}"
+
+
+def _azure(azure: AzureSettings) -> str:
+    where = azure.endpoint or azure.cloud
+    return f"{where}, credential {azure.credential.kind.value}, api-version {azure.api_version}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+# -------------------------------------------------------------------------- for programs
+
+
+def as_mapping(settings: Settings, now: datetime) -> dict[str, Any]:
+    """Return what `validate --json` prints. Times are in UTC, lengths are spelled as in a file."""
+    return {
+        "valid": True,
+        "path": str(settings.path),
+        "config_hash": settings.config_hash,
+        "plans": [_plan_mapping(plan, now) for plan in settings.plans],
+        "warnings": [problem_mapping(warning) for warning in settings.warnings],
+    }
+
+
+def problem_mapping(problem: Problem) -> dict[str, Any]:
+    """Return a problem's fields."""
+    return asdict(problem)
+
+
+def _plan_mapping(plan: ConfiguredPlan, now: datetime) -> dict[str, Any]:
+    zone = plan.schedule.timezone if plan.schedule else plan.timezone
+    return {
+        "name": plan.spec.name,
+        "timezone": zone,
+        "schedule": describe(plan.schedule) if plan.schedule else None,
+        "next_fires": [
+            {"local": fire.local, "at": f"{fire.at:%Y-%m-%dT%H:%M:%S.%fZ}"}
+            for fire in next_fires(plan.schedule, now)
+        ],
+        "deadline": show_duration(plan.spec.deadline),
+        "waves": [_wave_mapping(wave) for wave in plan.spec.waves],
+    }
+
+
+def _wave_mapping(wave: WaveSpec) -> dict[str, Any]:
+    return {
+        "name": wave.name,
+        "select": _selection(wave.select),
+        "exclude": _selection(wave.exclude) or None,
+        "ids": len(wave.select.ids),
+        "max_parallel": asdict(wave.max_parallel) if wave.max_parallel else None,
+        "allow_failures": asdict(wave.allow_failures) if wave.allow_failures else None,
+        "bake": show_duration(wave.bake),
+        "max_duration": show_duration(wave.max_duration),
+        "reboot": wave.reboot.value,
+        "warnings": wave.warnings.value,
+        "allow_empty": wave.allow_empty,
+    }

@@ -1,0 +1,1 @@
+"""What any implementation of the Arm port owes, and the parts it is made of."""

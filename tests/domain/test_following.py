@@ -1,0 +1,235 @@
+"""The decisions after the intent: looks, polls and verification."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from orchestrator.domain import answer as a
+from orchestrator.domain import operation as o
+from orchestrator.domain.following import (
+    late_truth,
+    needs_look,
+    progress,
+    progress_by_view,
+    settle,
+    verify,
+)
+from orchestrator.domain.model import ActivityId, AttemptId, PlanSpec
+from orchestrator.domain.result import Report, Result
+from tests.kit.rows import EPOCH, a_vm, a_wave, an_operation, minutes
+
+PLAN, WAVE = PlanSpec(name="p", waves=()), a_wave()
+OLD, NEW = ActivityId("old"), ActivityId("new")
+SETTLE = EPOCH + minutes(15)
+UNKNOWN = o.Unknown(AttemptId("a"), EPOCH, OLD, EPOCH, SETTLE, o.Why("no_answer", "reset"))
+RUNNING = o.InProgress(AttemptId("a"), EPOCH, NEW, EPOCH, EPOCH + minutes(135), tracked=True)
+
+
+def a_look(activity=None, status="InProgress", started=EPOCH, power="running", ready=True, skew=0):
+    last = None
+    if activity is not None:
+        result = Result(status=status, installed=1)
+        last = a.LastInstallation(activity=activity, started_at=started, result=result)
+    return a.Seen(
+        vm_id=a_vm(0),
+        region="r",
+        os="Linux",
+        power=power,
+        agent_ready=ready,
+        last=last,
+        skew=timedelta(minutes=skew),
+    )
+
+
+SOON = EPOCH + minutes(1)
+
+
+def settled(answer, state=UNKNOWN, now=SOON):
+    return settle(state, answer, PLAN, WAVE, now)
+
+
+# ----------------------------------------------------------------------------------------- unknown
+
+
+def test_exactly_one_new_installation_of_our_time_is_adopted():
+    adopted = settled(a_look(NEW))
+    assert isinstance(adopted, o.Accepted)
+    assert (adopted.activity, adopted.tracked) == (NEW, False)
+
+
+def test_a_new_installation_that_has_ended_is_adopted_with_its_end():
+    reported = settled(a_look(NEW, "Succeeded"))
+    assert isinstance(reported, o.Reported)
+    assert reported.result.installed == 1
+
+
+@pytest.mark.parametrize(
+    "answer", [a_look(), a_look(OLD), a.Gone(reason="404"), a.Unreadable(reason="x")]
+)
+def test_nothing_new_before_the_settle_instant_decides_nothing(answer):
+    assert settled(answer) is None
+
+
+@pytest.mark.parametrize("answer", [a_look(), a_look(OLD, "Succeeded")])
+def test_nothing_new_at_the_settle_instant_needs_a_person(answer):
+    escalated = settled(answer, now=SETTLE)
+    assert isinstance(escalated, o.Escalated)
+    assert escalated.why.code == "no_trace"
+
+
+@pytest.mark.parametrize("answer", [a.Gone(reason="404"), a.Unreadable(reason="x")])
+def test_only_a_successful_look_may_conclude(answer):
+    assert settled(answer, now=SETTLE + minutes(60)) is None
+
+
+@pytest.mark.parametrize("started", [EPOCH - timedelta(seconds=61), SETTLE + timedelta(seconds=1)])
+def test_a_new_installation_of_another_time_is_a_contradiction(started):
+    escalated = settled(a_look(NEW, started=started))
+    assert isinstance(escalated, o.Escalated)
+    assert escalated.why.code == "contradiction"
+
+
+def test_the_start_is_compared_on_azures_clock():
+    assert isinstance(settled(a_look(NEW, started=EPOCH + minutes(60), skew=60)), o.Accepted)
+
+
+def test_an_installation_with_another_id_than_the_one_seen_is_a_contradiction():
+    expecting = replace(UNKNOWN, expected=ActivityId("seen"))
+    assert settled(a_look(NEW), expecting).why.code == "contradiction"
+    assert isinstance(settled(a_look(ActivityId("seen")), expecting), o.Accepted)
+
+
+@pytest.mark.parametrize(
+    ("conflict", "event", "code"),
+    [
+        (o.Conflict.NOT_RUNNING, o.Dropped, "not_running"),
+        (o.Conflict.LOCKED, o.Broke, "locked"),
+        (o.Conflict.BUSY, o.Deferred, "busy"),
+    ],
+)
+def test_after_a_409_nothing_new_means_that_the_refusal_stands(conflict, event, code):
+    happened = settled(a_look(OLD), replace(UNKNOWN, conflict=conflict), SETTLE)
+    assert isinstance(happened, event)
+    assert happened.why.code == code
+
+
+# ------------------------------------------------------------------------------------- in progress
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        a.Running(),
+        a.Throttled(retry_after=minutes(1), reason="429"),
+        a.Unreadable(reason="500", http_status=500),
+        a.Untrackable(reason="404", http_status=404),
+    ],
+)
+def test_no_error_of_a_poll_ends_an_operation(answer):
+    assert progress(RUNNING, answer, PLAN, WAVE, EPOCH + timedelta(days=9)) is None
+
+
+def test_a_finished_operation_reports_its_result():
+    report = Report(result=Result(status="Succeeded"), activity=NEW)
+    event = progress(RUNNING, a.Finished(report=report), PLAN, WAVE, EPOCH)
+    assert isinstance(event, o.Reported)
+    assert event.result == report.result
+
+
+def test_a_finished_operation_without_a_readable_result_is_never_a_success():
+    event = progress(RUNNING, a.Finished(report=None), PLAN, WAVE, EPOCH)
+    state = o.transition(operation(RUNNING), event).state
+    assert needs_look(state)
+    assert verify(state, a_look(), WAVE, EPOCH) is None
+    late = verify(state, a_look(), WAVE, state.deadline)
+    assert isinstance(late, o.Escalated)
+
+
+def operation(state):
+    return an_operation(state=state)
+
+
+def test_an_operation_that_failed_itself_is_judged_by_its_code():
+    answer = a.Collapsed(status="Failed", code="InternalOperationError", message="sorry")
+    event = progress(RUNNING, answer, PLAN, WAVE, EPOCH)
+    broke = verify(o.transition(operation(RUNNING), event).state, None, WAVE, EPOCH)
+    assert isinstance(broke, o.Broke)
+    assert broke.failure is o.FailureClass.PLATFORM
+
+
+def test_the_instance_view_tells_the_end_of_what_has_no_url():
+    event = progress_by_view(RUNNING, a_look(NEW, "Succeeded"), PLAN, WAVE, EPOCH)
+    assert isinstance(event, o.Reported)
+    assert progress_by_view(RUNNING, a_look(OLD, "Succeeded"), PLAN, WAVE, EPOCH) is None
+
+
+def test_past_its_deadline_one_successful_look_puts_it_before_a_person():
+    assert progress_by_view(RUNNING, a.Unreadable(reason="x"), PLAN, WAVE, RUNNING.deadline) is None
+    event = progress_by_view(RUNNING, a_look(NEW), PLAN, WAVE, RUNNING.deadline)
+    assert isinstance(event, o.Escalated)
+    assert event.why.code == "overdue"
+
+
+# --------------------------------------------------------------------------------------- verifying
+
+
+def verifying(**result):
+    body = Result(**{"status": "Succeeded", "installed": 1, "failed": 0, "pending": 0, **result})
+    return o.Verifying(AttemptId("a"), NEW, EPOCH, EPOCH + minutes(45), body)
+
+
+def test_without_a_reboot_no_look_is_needed():
+    assert not needs_look(verifying(reboot="NotNeeded"))
+    assert isinstance(verify(verifying(reboot="NotNeeded"), None, WAVE, EPOCH), o.Passed)
+
+
+def test_after_a_reboot_the_vm_must_be_seen_well():
+    state = verifying(reboot="Completed")
+    assert needs_look(state)
+    assert isinstance(verify(state, a_look(NEW), WAVE, EPOCH), o.Passed)
+    assert verify(state, a_look(NEW, ready=False), WAVE, EPOCH) is None
+    assert verify(state, a_look(NEW, power="stopped"), WAVE, EPOCH) is None
+
+
+def test_a_vm_that_does_not_come_back_is_unhealthy():
+    state = verifying(reboot="Completed")
+    broke = verify(state, a_look(NEW, ready=False), WAVE, state.deadline)
+    assert isinstance(broke, o.Broke)
+    assert broke.failure is o.FailureClass.UNHEALTHY
+
+
+def test_a_vm_that_cannot_be_read_is_not_called_unhealthy():
+    state = verifying(reboot="Completed")
+    assert verify(state, a.Unreadable(reason="x"), WAVE, state.deadline + minutes(60)) is None
+
+
+@pytest.mark.parametrize("reboot", ["Started", "Unknown"])
+def test_a_reboot_under_way_is_looked_at_until_the_vm_is_back(reboot):
+    state = verifying(reboot=reboot)
+    assert needs_look(state)
+    assert verify(state, a_look(NEW, ready=False), WAVE, EPOCH) is None
+    assert isinstance(verify(state, a_look(NEW), WAVE, EPOCH), o.Passed)
+
+
+def test_a_failed_result_needs_no_look_whatever_the_reboot():
+    assert not needs_look(verifying(status="Failed", failed=1, reboot="Completed"))
+    assert not needs_look(verifying(failed=1, reboot="Started"))
+
+
+def test_a_missing_result_is_found_on_the_vm_by_its_exact_id():
+    state = o.Verifying(AttemptId("a"), NEW, EPOCH, EPOCH + minutes(45), None)
+    assert isinstance(verify(state, a_look(NEW, "Succeeded"), WAVE, EPOCH), o.Passed)
+    assert verify(state, a_look(OLD, "Succeeded"), WAVE, EPOCH) is None
+
+
+# ------------------------------------------------------------------------------------- needs human
+
+
+def test_only_an_end_with_the_exact_id_is_a_late_truth():
+    state = o.NeedsHuman(AttemptId("a"), NEW, EPOCH, EPOCH, o.Why("overdue", "x"))
+    assert isinstance(late_truth(state, a_look(NEW, "Succeeded"), PLAN, WAVE, EPOCH), o.Reported)
+    assert late_truth(state, a_look(NEW), PLAN, WAVE, EPOCH) is None
+    assert late_truth(state, a_look(OLD, "Succeeded"), PLAN, WAVE, EPOCH) is None
+    traceless = replace(state, activity=None)
+    assert late_truth(traceless, a_look(NEW, "Succeeded"), PLAN, WAVE, EPOCH) is None

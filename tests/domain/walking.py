@@ -1,0 +1,276 @@
+"""Walking whole runs through the domain, with an Azure that answers as the walk draws.
+
+A walk is the engine without its shell: plan, write the decisions, obey each command with a drawn
+answer. The laws are checked at every step; drawing states instead of walking to them would test
+situations that cannot be.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from random import Random
+
+from orchestrator.domain import answer as a
+from orchestrator.domain import operation as o
+from orchestrator.domain.deciding import write
+from orchestrator.domain.following import (
+    late_truth,
+    needs_look,
+    progress,
+    progress_by_view,
+    settle,
+    verify,
+)
+from orchestrator.domain.model import ActivityId, AttemptId, RunId, VmId
+from orchestrator.domain.polling import next_watch, watch_for
+from orchestrator.domain.record import Act, ActKind, Change, Move, Resolution, Snapshot, Watch
+from orchestrator.domain.result import Report, Result
+from orchestrator.domain.rollout import Command, Drop, Look, Plan, Poll, Recover, Start, plan
+from orchestrator.domain.steering import apply
+from orchestrator.domain.submitting import AskWhether, Ready, conclude, inspect, recover
+from orchestrator.domain.view import RunView
+from tests.kit.rows import EPOCH, a_snapshot, a_wave, minutes, show
+
+
+@dataclass
+class Step:
+    """One planned instant of a walk: the rows as they were, and what the plan said."""
+
+    snapshot: Snapshot
+    now: datetime
+    plan: Plan
+    lived: dict
+
+
+@dataclass
+class Walk:
+    """A run being walked: its view, its clock, and what Azure really did (never shown to the
+    domain)."""
+
+    rng: Random
+    view: RunView
+    now: datetime = EPOCH
+    steps: list[Step] = field(default_factory=list)
+    started: dict[VmId, int] = field(default_factory=dict)
+    acts: int = 0
+
+    def coin(self) -> bool:
+        return self.rng.random() < 0.5
+
+    def rows(self) -> Snapshot:
+        return Snapshot(
+            run=self.view.run,
+            waves=tuple(self.view.waves.values()),
+            operations=tuple(self.view.ops.values()),
+            watches=dict(self.view.watches),
+            receipts={},
+        )
+
+    def step(self) -> None:
+        self.view.advance(self.now)
+        todo = plan(self.view, self.now)
+        self.steps.append(Step(self.rows(), self.now, todo, self.view.indexes()))
+        for command in todo.commands:
+            self.obey(command)
+        for decision in todo.decisions:
+            show(self.view, write(self.view, decision, self.now))
+        if not todo.commands and not todo.decisions:
+            self.wait(todo)
+
+    def wait(self, todo: Plan) -> None:
+        if todo.wake_at is not None and self.coin():
+            self.now = max(self.now, todo.wake_at)
+        else:
+            self.now += minutes(self.rng.choice([0, 1, 7, 60]))
+
+    def act(self, kind: ActKind, resolution: Resolution | None = None) -> None:
+        self.acts += 1
+        show(self.view, apply(self.view, self.an_act(kind, resolution), self.now))
+
+    def an_act(self, kind: ActKind, resolution: Resolution | None = None) -> Act:
+        run_id = RunId("monthly-1")
+        return Act(
+            id=f"act-{self.acts}",
+            run_id=run_id,
+            kind=kind,
+            actor="ann",
+            because="a reason",
+            at=self.now,
+            resolution=resolution,
+        )
+
+    # ------------------------------------------------------------------ commands
+
+    def obey(self, command: Command) -> None:
+        match command:
+            case Start(op):
+                self.start(op)
+            case Recover(op, state):
+                self.move(op, recover(state, None, self.view.run.plan, self.spec(op), self.now))
+            case Poll(op, state):
+                self.poll(op, state)
+            case Look(op, state):
+                self.look(op, state)
+            case Drop(op, cancelled, why):
+                event = o.Withdrawn if cancelled else o.Dropped
+                self.move(op, event(self.now, why))
+
+    def start(self, op: o.Operation) -> None:
+        if isinstance(op.state, o.Queued):
+            op = self.move(op, o.Began(self.now))
+        decision = inspect(op.state, self.drawn_look(op, None), self.view.run.plan, self.now)
+        if isinstance(decision, AskWhether):
+            decision = decision.otherwise if self.coin() else Ready(None)
+        if not isinstance(decision, Ready):
+            self.move(op, decision)
+            return
+        attempt = AttemptId(f"{op.target.name}/{len(self.steps)}")
+        op = self.move(op, o.Intended(self.now, attempt, decision.baseline))
+        answer = self.rng.choice(SUBMIT_ANSWERS)
+        if isinstance(answer, a.Taken) or (isinstance(answer, a.InDoubt) and self.coin()):
+            self.started[op.target.vm_id] = self.started.get(op.target.vm_id, 0) + 1
+        if self.rng.randrange(10):
+            event, _ = conclude(op.state, answer, self.view.run.plan, self.spec(op), self.now)
+            self.move(op, event)  # otherwise the sender died here
+
+    def poll(self, op: o.Operation, state: o.InProgress) -> None:
+        if not state.tracked:
+            event = progress_by_view(
+                state,
+                self.drawn_look(op, state.activity),
+                self.view.run.plan,
+                self.spec(op),
+                self.now,
+            )
+        else:
+            event = progress(
+                state, self.rng.choice(POLL_ANSWERS), self.view.run.plan, self.spec(op), self.now
+            )
+            if event is None and self.now >= state.deadline:
+                event = progress_by_view(
+                    state,
+                    self.drawn_look(op, state.activity),
+                    self.view.run.plan,
+                    self.spec(op),
+                    self.now,
+                )
+        self.concluded(op, event)
+
+    def look(self, op: o.Operation, state: o.Unknown | o.Verifying | o.NeedsHuman) -> None:
+        plan_, wave = self.view.run.plan, self.spec(op)
+        match state:
+            case o.Unknown():
+                event = settle(state, self.drawn_look(op, ActivityId("new")), plan_, wave, self.now)
+            case o.Verifying(activity=activity):
+                event = verify(state, self.drawn_look(op, activity), wave, self.now)
+            case o.NeedsHuman(activity=activity):
+                event = late_truth(state, self.drawn_look(op, activity), plan_, wave, self.now)
+        self.concluded(op, event)
+
+    def concluded(self, op: o.Operation, event: o.Event | None) -> None:
+        if event is None:
+            vm = op.target.vm_id
+            old = self.view.watches.get(vm) or Watch(next_at=self.now)
+            tracking = self.view.run.plan.tracking
+            self.view.watch(vm, next_watch(op.state, old, tracking, self.now, None))
+            return
+        op = self.move(op, event)
+        if isinstance(op.state, o.Verifying) and not needs_look(op.state):
+            self.move(op, verify(op.state, None, self.spec(op), self.now))
+
+    def move(self, op: o.Operation, event: o.Event) -> o.Operation:
+        after = o.transition(op, event)
+        show(self.view, Change(moves=(Move(before=op, after=after, event=event, actor="walk"),)))
+        vm = after.target.vm_id
+        watch = watch_for(after, self.view.watches.get(vm), self.view.run.plan.tracking, self.now)
+        if watch is not None:
+            self.view.watch(vm, watch)
+        return after
+
+    def spec(self, op: o.Operation):
+        return self.view.waves[op.wave].spec
+
+    def drawn_look(self, op: o.Operation, activity: ActivityId | None) -> a.LookAnswer:
+        kind = self.rng.choice(["well"] * 8 + ["off", "gone", "silent", "recent"])
+        if kind == "gone":
+            return a.Gone(reason="404")
+        if kind == "silent":
+            return a.Unreadable(reason="time-out")
+        last = None
+        if activity is not None and kind != "recent" and self.coin():
+            status = self.rng.choice(["InProgress", "Succeeded", "Succeeded", "Failed"])
+            last = a.LastInstallation(
+                activity=activity, started_at=self.now, result=Result(status=status, installed=1)
+            )
+        if kind == "recent":
+            started = self.now - minutes(30)
+            last = a.LastInstallation(
+                activity=ActivityId("other"), started_at=started, result=Result(status="Succeeded")
+            )
+        return a.Seen(
+            vm_id=op.target.vm_id,
+            region="westeurope",
+            os="Linux",
+            power="deallocated" if kind == "off" else "running",
+            agent_ready=kind == "well",
+            last=last,
+        )
+
+
+TRACKER = a.Tracker(status_url="https://x")
+SUBMIT_ANSWERS = [a.Taken(tracker=TRACKER, activity=ActivityId("new"))] * 24 + [
+    a.NotSent(reason="refused"),
+    a.NotSent(reason="late", abandoned=True),
+    a.Throttled(retry_after=timedelta(seconds=30), reason="429"),
+    a.Unauthenticated(reason="401"),
+    a.Rejected(http_status=400, code="InvalidParameter", message="no"),
+    a.Conflicted(conflict=o.Conflict.BUSY, code="OperationNotAllowed", message="busy"),
+    a.Conflicted(conflict=o.Conflict.NOT_RUNNING, code="OperationNotAllowed", message="off"),
+    a.InDoubt(reason="reset"),
+]
+POLL_ANSWERS = [
+    a.Finished(
+        report=Report(result=Result(status="Succeeded", installed=2, reboot=r), activity="new")
+    )
+    for r in ("NotNeeded", "Completed", "Required")
+] * 2 + [
+    a.Running(),
+    a.Finished(report=Report(result=Result(status="Failed", failed=1), activity="new")),
+    a.Finished(report=None),
+    a.Collapsed(status="Failed", code="InternalOperationError", message="x"),
+    a.Unreadable(reason="500", http_status=500),
+]
+ACTS = (
+    [None] * 40
+    + [(kind, None) for kind in ActKind if kind is not ActKind.RESOLVE]
+    + [
+        (ActKind.RESUME, None),
+        (ActKind.RESUME, None),
+        *[(ActKind.RESOLVE, resolution) for resolution in Resolution],
+    ]
+)
+
+
+def a_walk(seed: int, length: int = 80, *, acts: bool = True, until=None) -> Walk:
+    """Walk a random run from its beginning, until `until` says so or for that many steps."""
+    rng = Random(seed)
+    waves = [
+        (
+            a_wave(
+                f"wave{n}",
+                parallel=rng.randint(1, 3),
+                failures=rng.choice([0, 1, 1, 2, 4]),
+                bake=minutes(rng.choice([0, 90])),
+                allow_empty=rng.random() < 0.5,
+            ),
+            rng.randint(1, 4),
+        )
+        for n in range(2)
+    ]
+    walk = Walk(rng, RunView(a_snapshot(*waves)))
+    for _ in range(length):
+        if acts and (act := rng.choice(ACTS)) is not None:
+            walk.act(*act)
+        walk.step()
+        if until is not None and until(walk):
+            break
+    return walk

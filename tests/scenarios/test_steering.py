@@ -1,0 +1,119 @@
+"""What people ask for, in whole runs: pause, resume, halt, cancel, retry."""
+
+from datetime import timedelta
+
+from orchestrator.domain.model import Share
+from orchestrator.domain.record import Act, ActKind
+from orchestrator.service import Opened
+from orchestrator.simulator.faults import TEMPERS
+from tests.kit.stage import a_machine, a_ring, machines, staged
+
+TWO = Share(count=2)
+
+
+async def test_a_paused_run_starts_nothing_and_goes_on_when_resumed(any_database_url):
+    async with staged(any_database_url, machines("w", 6)) as on:
+        run_id = await on.open(a_ring("w", max_parallel=TWO))
+        driver = await on.take(run_id)
+        await on.go_on(driver, until=lambda view: view.tally(1).labels["in_progress"] == 2)
+        await on.ask(run_id, ActKind.PAUSE)
+        await on.go_on(driver)
+        row = await on.row(run_id)
+        assert (row["status"], row["queued"]) == ("paused", 4)
+        await on.ask(run_id, ActKind.RESUME)
+        await on.go_on(driver)
+        assert (await on.row(run_id))["status"] == "passed"
+
+
+async def test_cancel_gives_up_what_is_queued_and_follows_what_runs(any_database_url):
+    async with staged(any_database_url, machines("w", 6)) as on:
+        run_id = await on.open(a_ring("w", max_parallel=TWO))
+        driver = await on.take(run_id)
+        await on.go_on(driver, until=lambda view: view.tally(1).labels["in_progress"] == 2)
+        await on.ask(run_id, ActKind.CANCEL, because="wrong night")
+        await on.go_on(driver)
+        row = await on.row(run_id)
+        assert (row["status"], row["cancelled"], row["closed_at"] is None) == (
+            "cancelled",
+            4,
+            False,
+        )
+        assert len(on.installed()) == 2
+        assert {each["reason"] for each in (await on.operations(run_id)).values()} >= {
+            "wrong night"
+        }
+
+
+async def test_a_resume_after_a_halt_accepts_the_bad_vms(any_database_url):
+    fleet = tuple(a_machine(f"w-{n:02d}", TEMPERS["fails"] if n < 1 else None) for n in range(5))
+    async with staged(any_database_url, fleet) as on:
+        run_id = await on.open(a_ring("w", max_parallel=Share(count=1)))
+        await on.drive(run_id)
+        assert (await on.row(run_id))["status"] == "halted"
+        await on.ask(run_id, ActKind.RESUME, because="known problem")
+        row = await on.drive(run_id)
+        assert (row["status"], row["failed"], row["succeeded"]) == ("passed", 1, 4)
+
+
+async def test_a_retry_in_the_open_wave_patches_only_the_failed_once_more(any_database_url):
+    fleet = tuple(
+        a_machine(f"w-{n:02d}", TEMPERS["fails_once"] if n == 0 else None) for n in range(3)
+    )
+    async with staged(any_database_url, fleet) as on:
+        run_id = await on.open(a_ring("w", max_parallel=Share(count=3)))
+        await on.drive(run_id)
+        await on.ask(run_id, ActKind.RETRY, "w-00", because="fixed the repo")
+        await on.ask(run_id, ActKind.RESUME)
+        row = await on.drive(run_id)
+        assert (row["status"], row["succeeded"]) == ("passed", 3)
+        assert on.installed() == {"w-00": 2, "w-01": 1, "w-02": 1}
+        assert (await on.operations(run_id))["w-00"]["attempt"] == 2
+
+
+async def test_a_retry_after_the_end_opens_a_new_run_with_just_those_vms(sqlite_url):
+    fleet = tuple(
+        a_machine(f"w-{n:02d}", TEMPERS["fails_once"] if n == 0 else None) for n in range(3)
+    )
+    wave = a_ring("w", max_parallel=Share(count=3), allow_failures=Share(count=1))
+    async with staged(sqlite_url, fleet) as on:
+        first = await on.open(wave)
+        await on.drive(first)
+        act = Act(
+            id="again",
+            run_id=first,
+            kind=ActKind.RETRY,
+            actor="ann",
+            because="x",
+            at=on.clock.now(),
+        )
+        opened = await on.service.act(act)
+        assert isinstance(opened, Opened)
+        row = await on.drive(opened.run_id)
+        assert (row["status"], row["vms"], row["succeeded"]) == ("passed", 1, 1)
+        assert (await on.store.load(opened.run_id)).run.parent == first
+
+
+async def test_an_act_that_is_repeated_is_harmless(sqlite_url):
+    async with staged(sqlite_url, machines("w", 3)) as on:
+        run_id = await on.open(a_ring("w"))
+        for _ in range(3):
+            await on.ask(run_id, ActKind.HALT)
+        row = await on.drive(run_id)
+        halts = [f for f in on.witness.facts if f.event == "run.halted"]
+        assert (row["status"], len(halts), len(on.installed())) == ("halted", 1, 0)
+
+
+async def test_a_second_run_of_a_plan_is_refused_while_the_first_is_open(sqlite_url):
+    async with staged(sqlite_url, machines("w", 2)) as on:
+        await on.open(a_ring("w"))
+        plan = (await on.store.load((await on.store.open_runs())[0])).run.plan
+        refused = await on.service.open(plan, config_hash="x", opened_by="bob")
+        assert refused.code == "already_open"
+
+
+async def test_a_vm_queued_in_another_open_run_is_skipped_there_and_then(sqlite_url):
+    async with staged(sqlite_url, machines("w", 2)) as on:
+        first = await on.open(a_ring("w"), name="first")
+        second = await on.open(a_ring("w"), name="second", deadline=timedelta(days=1))
+        reasons = {row["reason"] for row in (await on.operations(second)).values()}
+        assert reasons == {f"still queued in run {first}"}
