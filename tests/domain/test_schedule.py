@@ -139,6 +139,20 @@ def test_looking_back_finds_what_looking_forward_found(zone, expression, offset,
     assert list(back)[::-1] == ahead
 
 
+@pytest.mark.parametrize("rule", [Cron(expression="0 22 10 * *"), PatchTuesday(at=time(22))])
+def test_a_fire_comes_after_the_moment_asked_about_not_at_it(rule):
+    schedule = Schedule(rule=rule)
+    at = utc("2026-11-10T22:00")
+    assert next(fires(schedule, at)).at > at
+    assert next(fires(schedule, at - timedelta(seconds=1))).at == at
+    assert next(fires_back(schedule, at)).at == at
+
+
+def test_in_the_second_pass_of_a_fold_the_first_pass_is_past():
+    berlin = cron("50 2 * * *", "Europe/Berlin")
+    assert next(fires_back(berlin, utc("2026-10-25T01:10"))).at == utc("2026-10-25T00:50")
+
+
 IMPOSSIBLE = [
     ("0 22 * *", "5 fields"),
     ("0 0 22 * * *", "5 fields"),

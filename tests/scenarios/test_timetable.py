@@ -1,0 +1,111 @@
+"""Schedules in a daemon's life: fired once, missed with a row, tried again while Azure will not
+list."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from orchestrator.domain.record import Fire, FireResult
+from orchestrator.domain.schedule import Cron, Missed, MissedPolicy, Schedule
+from orchestrator.engine.timetable import Entry, Timetable
+from orchestrator.ports import InventoryError
+from tests.kit.stage import machines, staged
+
+NIGHTLY = Schedule(rule=Cron(expression="0 2 * * *"), timezone="Europe/Berlin")
+EVENING = datetime(2026, 1, 10, 20, 0, tzinfo=UTC)
+
+
+class Opener:
+    """Opens runs as the daemon would, or does not."""
+
+    def __init__(self, on) -> None:
+        self.on = on
+        self.opened: list[str] = []
+        self.trouble: Exception | None = None
+        self.result: FireResult | None = None
+
+    async def __call__(self, fire: Fire) -> Fire | None:
+        if self.trouble is not None:
+            raise self.trouble
+        self.opened.append(fire.local)
+        await self.on.store.fire(fire)
+        return None
+
+
+@pytest.fixture
+async def night(any_database_url):
+    async with staged(any_database_url, machines("w", 1)) as on:
+        on.clock.turn_to(EVENING)
+        yield on
+
+
+def a_timetable(on, opener, schedule=NIGHTLY):
+    entry = Entry(plan="nightly", schedule=schedule, open=opener)
+    return Timetable(store=on.store, clock=on.clock, observer=on.witness, entries=[entry])
+
+
+async def at(on, hour, timetable, day=11):
+    on.clock.turn_to(datetime(2026, 1, day, hour, 0, 5, tzinfo=UTC))
+    await timetable.check()
+
+
+async def test_a_schedule_fires_once_at_its_time(night):
+    opener = Opener(night)
+    timetable = a_timetable(night, opener)
+    await timetable.check()
+    assert opener.opened == []
+    assert timetable.next_fires == {"nightly": datetime(2026, 1, 11, 1, 0, tzinfo=UTC)}
+    for _ in range(3):
+        await at(night, 1, timetable)
+    assert opener.opened == ["2026-01-11T02:00"]
+
+
+async def test_of_two_daemons_one_fires(night):
+    opener = Opener(night)
+    one, two = a_timetable(night, opener), a_timetable(night, opener)
+    await one.check()
+    await at(night, 1, one)
+    await at(night, 1, two)
+    assert opener.opened == ["2026-01-11T02:00"]
+
+
+async def test_a_fire_later_than_its_grace_is_written_down_as_missed(night):
+    opener = Opener(night)
+    timetable = a_timetable(night, opener)
+    await timetable.check()
+    await at(night, 5, timetable)
+    assert opener.opened == []
+    (row,) = await night.store.rows("v_schedules")
+    assert row["last_result"] == "missed"
+
+
+async def test_run_late_opens_one_run_and_never_a_burst(night):
+    opener = Opener(night)
+    late = Schedule(
+        rule=NIGHTLY.rule, timezone=NIGHTLY.timezone, missed=Missed(policy=MissedPolicy.RUN_LATE)
+    )
+    timetable = a_timetable(night, opener, late)
+    await timetable.check()
+    await at(night, 9, timetable, day=15)
+    assert opener.opened == ["2026-01-15T02:00"]
+
+
+async def test_while_azure_will_not_list_the_fire_is_tried_again_within_its_grace(night):
+    opener = Opener(night)
+    opener.trouble = InventoryError("Azure does not answer")
+    timetable = a_timetable(night, opener)
+    await timetable.check()
+    await at(night, 1, timetable)
+    assert night.witness.troubles[-1] == ("schedule of plan nightly", "Azure does not answer")
+    opener.trouble = None
+    night.clock.turn_to(night.clock.now() + timedelta(minutes=10))
+    await timetable.check()
+    assert opener.opened == ["2026-01-11T02:00"]
+
+
+async def test_a_fire_from_before_the_plan_was_known_never_was(night):
+    opener = Opener(night)
+    night.clock.turn_to(datetime(2026, 1, 11, 1, 10, tzinfo=UTC))
+    await a_timetable(night, opener).check()
+    assert opener.opened == []
