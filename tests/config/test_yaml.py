@@ -1,6 +1,7 @@
 """YAML 1.2 as it is read here: what plain scalars mean, and what a hostile file cannot do."""
 
 import math
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ from orchestrator.config.nodes import plain
 from orchestrator.config.scalars import resolve
 
 
-def value_of(text: str) -> object:
+def value_of(text: str) -> Any:
     node, problems = read("f.yaml", text.encode())
     assert not problems
     assert node
@@ -91,10 +92,8 @@ def test_a_byte_order_mark_is_no_content():
 
 
 def bomb(width: int, levels: int) -> bytes:
-    lines = ["a0: &a0 lol"]
-    for level in range(1, levels):
-        lines.append(f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * width)}]")
-    return "\n".join(lines).encode()
+    rows = (f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * width)}]" for n in range(1, levels))
+    return "\n".join(["a0: &a0 lol", *rows]).encode()
 
 
 @pytest.mark.parametrize(

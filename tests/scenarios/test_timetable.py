@@ -82,9 +82,7 @@ async def test_a_fire_later_than_its_grace_is_written_down_as_missed(night):
 
 async def test_run_late_opens_one_run_and_never_a_burst(night):
     opener = Opener(night)
-    late = Schedule(
-        rule=NIGHTLY.rule, timezone=NIGHTLY.timezone, missed=Missed(policy=MissedPolicy.RUN_LATE)
-    )
+    late = replace(NIGHTLY, missed=Missed(policy=MissedPolicy.RUN_LATE))
     timetable = a_timetable(night, opener, late)
     await timetable.check()
     await at(night, 9, timetable, day=15)

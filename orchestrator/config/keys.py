@@ -1,0 +1,26 @@
+"""What every mapping of a configuration file has in common: known keys, strict types."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Discriminator
+
+
+class Keys(BaseModel):
+    """A mapping whose keys are known: any other key is an error, and so is any other type."""
+
+    model_config = ConfigDict(
+        strict=True, extra="forbid", frozen=True, use_attribute_docstrings=True
+    )
+
+
+def forms(wanted: str, *, number: bool = False, mapping: bool = False) -> Discriminator:
+    """Choose by form: a text, a number, a mapping. The tags `<…>` are no keys of the file."""
+
+    def form(value: Any) -> str | None:  # noqa: ANN401 - whatever the file holds
+        if isinstance(value, str):
+            return "<text>"
+        if isinstance(value, dict | Keys) and mapping:
+            return "<mapping>"
+        return "<number>" if number and type(value) is int else None
+
+    return Discriminator(form, custom_error_type="form", custom_error_message=f"not {wanted}")

@@ -1,0 +1,165 @@
+"""From the keys of a file to settings: the nearest of wave, plan and `defaults` holds. Pure."""
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from orchestrator.config.azure_keys import Azure, CloudKeys, CredentialKeys
+from orchestrator.config.keys import Keys
+from orchestrator.config.models import (
+    Budget,
+    Config,
+    Defaults,
+    ForWaves,
+    PlanKeys,
+    ScheduleKeys,
+    Selector,
+    WaveKeys,
+)
+from orchestrator.config.patch_keys import PatchesKeys
+from orchestrator.config.settings import (
+    AzureSettings,
+    ConfiguredPlan,
+    Credential,
+    CredentialKind,
+    Overlap,
+)
+from orchestrator.domain.model import (
+    LinuxPatches,
+    Patches,
+    PlanSpec,
+    Reboot,
+    Selection,
+    Share,
+    Tracking,
+    Warnings,
+    WaveSpec,
+    WindowsPatches,
+)
+from orchestrator.domain.schedule import Cron, Missed, MissedPolicy, PatchTuesday, Schedule
+
+Made = TypeVar("Made")
+
+
+def resolve_azure(keys: Azure) -> AzureSettings:
+    """Tell a cloud of one's own from those with a name."""
+    own = keys.cloud if isinstance(keys.cloud, CloudKeys) else None
+    return AzureSettings(
+        cloud="custom" if own else str(keys.cloud),
+        endpoint=own.endpoint if own else None,
+        audience=own.audience if own else None,
+        authority=own.authority if own else None,
+        credential=_credential(keys),
+        api_version=keys.api_version,
+        subscriptions=tuple(dict.fromkeys(keys.subscriptions or ())),
+    )
+
+
+def _credential(keys: Azure) -> Credential:
+    match keys.credential:
+        case CredentialKeys(fixed_token=str(name)):
+            return Credential(kind=CredentialKind.FIXED_TOKEN, variable=name)
+        case CredentialKeys(managed_identity=client_id):
+            return Credential(kind=CredentialKind.MANAGED_IDENTITY, client_id=client_id)
+        case name:
+            return Credential(kind=CredentialKind(str(name)))
+
+
+def resolve_plans(config: Config) -> tuple[ConfiguredPlan, ...]:
+    """Fill in every default of every plan."""
+    tracking = _given(Tracking, config.tracking)
+    return tuple(_plan(plan, config.defaults, tracking) for plan in config.plans)
+
+
+def _plan(plan: PlanKeys, defaults: Defaults, tracking: Tracking) -> ConfiguredPlan:
+    layers = (plan, defaults)
+    waves = [_wave(wave, n, layers) for n, wave in enumerate(plan.waves, 1)]
+    zone = _first("timezone", layers, "UTC")
+    spec = PlanSpec(
+        name=plan.name,
+        waves=tuple(waves),
+        patches=_patches(plan.patches),
+        tracking=tracking,
+        allow_failures=_share(plan.allow_failures),
+        deadline=_first("deadline", layers, timedelta(days=14)),
+        min_interval=_first("min_interval", layers, timedelta(hours=12)),
+    )
+    return ConfiguredPlan(
+        spec=spec,
+        schedule=_schedule(plan.schedule, zone, _missed(layers)) if plan.schedule else None,
+        overlap=Overlap(_first("overlap", layers, "skip")),
+        timezone=zone,
+    )
+
+
+def _wave(wave: WaveKeys, position: int, above: Sequence[ForWaves]) -> WaveSpec:
+    layers = (wave, *above)
+    return WaveSpec(
+        name=wave.name or str(position),
+        select=_selection(wave.select),
+        exclude=_selection(wave.exclude) if wave.exclude else Selection(),
+        max_parallel=_share(_first("max_parallel", layers, None)),
+        allow_failures=_share(wave.allow_failures),
+        bake=_first("bake", layers, timedelta(0)),
+        allow_empty=wave.allow_empty,
+        max_duration=_first("max_duration", layers, timedelta(minutes=90)),
+        reboot=Reboot(_first("reboot", layers, Reboot.IF_REQUIRED)),
+        warnings=Warnings(_first("warnings", layers, Warnings.PASS)),
+    )
+
+
+def _first(key: str, layers: Sequence[ForWaves], otherwise: Any) -> Any:  # noqa: ANN401 - any key
+    """Return the nearest value of a key."""
+    given = (getattr(layer, key) for layer in layers)
+    return next((value for value in given if value is not None), otherwise)
+
+
+def _missed(layers: Sequence[ForWaves]) -> Missed:
+    given = [keys for layer in layers if (keys := getattr(layer, "missed", None))]
+    policy = next((MissedPolicy(keys.policy) for keys in given if keys.policy), MissedPolicy.SKIP)
+    grace = next((keys.grace for keys in given if keys.grace is not None), Missed().grace)
+    return Missed(policy=policy, grace=grace)
+
+
+def _schedule(keys: ScheduleKeys, zone: str, missed: Missed) -> Schedule:
+    rule: Cron | PatchTuesday
+    if keys.patch_tuesday is not None and keys.at is not None:
+        rule = PatchTuesday(days=keys.patch_tuesday.days, at=keys.at)
+    else:
+        rule = Cron(expression=keys.cron or "")
+    offset = keys.offset or timedelta(0)
+    return Schedule(rule=rule, timezone=keys.timezone or zone, offset=offset, missed=missed)
+
+
+def _selection(keys: Selector) -> Selection:
+    return Selection(
+        ids=tuple(dict.fromkeys((*(keys.ids or ()), *(keys.file or ())))),
+        subscriptions=tuple(dict.fromkeys(keys.subscriptions or ())),
+        resource_groups=tuple(dict.fromkeys(keys.resource_groups or ())),
+        tags=tuple((name, tuple(values)) for name, values in (keys.tags or {}).items()),
+    )
+
+
+def _share(written: float | Budget | None) -> Share | None:
+    match written:
+        case None:
+            return None
+        case Budget(count=count, percent=percent):
+            return Share(count=count, percent=percent)
+        case int():
+            return Share(count=written)
+        case _:
+            return Share(percent=written)
+
+
+def _patches(keys: PatchesKeys | None) -> Patches:
+    windows = keys and keys.windows and _given(WindowsPatches, keys.windows)
+    linux = keys and keys.linux and _given(LinuxPatches, keys.linux)
+    return Patches(windows=windows or None, linux=linux or None)
+
+
+def _given(make: Callable[..., Made], keys: Keys) -> Made:
+    """Make a value from the keys that were given; they have the names of its fields."""
+    given = ((name, getattr(keys, name)) for name in type(keys).model_fields)
+    listed = ((name, tuple(v) if isinstance(v, list) else v) for name, v in given)
+    return make(**{name: value for name, value in listed if value is not None})
