@@ -1,4 +1,4 @@
-"""The vocabulary of these tests: orders, answers, a clock turned by hand, an observer that remembers."""
+"""The vocabulary of these tests: orders, answers, a clock, an observer that remembers."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -7,15 +7,18 @@ from orchestrator.arm.client import ArmClient
 from orchestrator.arm.clouds import CLOUDS, Cloud
 from orchestrator.arm.exchange import ConnectFailed, Exchanged, HttpReply, Lost, Request, fold
 from orchestrator.arm.token import FixedToken, Tokens
-from orchestrator.domain.model import AttemptId, Patches, Reboot, RunId, VmId
-from orchestrator.domain.operation import Operation
+from orchestrator.domain.answer import Taken, Tracker
+from orchestrator.domain.model import ActivityId, AttemptId, Patches, Reboot, RunId, VmId
 from orchestrator.domain.record import Fact, Move
 from orchestrator.ports import Order
+from tests.kit.clock import HandClock
 
 PUBLIC = CLOUDS["public"]
 EVENING = datetime(2026, 11, 22, 18, 0, tzinfo=UTC)
+SEND_BY = HandClock(EVENING).monotonic() + 5
+"""Five seconds after the evening began, on the clock that `Clock.monotonic` reads."""
 SUBSCRIPTION = "0b1f6471-1bf0-4dda-aec3-111111111111"
-OPERATION = "8d1ed2fc-9d51-4a24-b9c1-5a3c4e5a6b7c"
+OPERATION = ActivityId("8d1ed2fc-9d51-4a24-b9c1-5a3c4e5a6b7c")
 ATTEMPT = AttemptId("6f9619ff-8b86-d011-b42d-00c04fc964ff")
 VM = VmId(
     f"/subscriptions/{SUBSCRIPTION}/resourcegroups/rg-web/providers/microsoft.compute"
@@ -45,8 +48,8 @@ def reply(status: int, body: bytes | str = b"", **headers: str) -> HttpReply:
     return HttpReply(status=status, headers=fold(lines), body=content)
 
 
-def an_order(send_by: float = 5.0, os: str = "Linux", **members: object) -> Order:
-    """Make an order; the hand clock starts at 0."""
+def an_order(os: str = "Linux", **members: object) -> Order:
+    """Make an order that may be sent within the five seconds after the evening began."""
     wanted: dict[str, object] = {
         "vm_id": VM,
         "attempt": ATTEMPT,
@@ -54,26 +57,24 @@ def an_order(send_by: float = 5.0, os: str = "Linux", **members: object) -> Orde
         "reboot": Reboot.IF_REQUIRED,
         "max_duration": timedelta(minutes=90),
         "timeout": timedelta(seconds=30),
+        "send_by": SEND_BY,
     }
-    return Order(**(wanted | members), os=os, send_by=send_by)  # type: ignore[arg-type]  # a test's members
+    return Order(**(wanted | members), os=os)  # type: ignore[arg-type]  # a test's members
 
 
-class HandClock:
-    """A clock that moves when it is told to, or when somebody waits on it."""
+class Clock(HandClock):
+    """A hand clock that shows the evening, and remembers how long it was slept on."""
 
     def __init__(self) -> None:
-        self.seconds = 0.0
+        super().__init__(EVENING)
         self.slept: list[float] = []
-
-    def now(self) -> datetime:
-        return EVENING + timedelta(seconds=self.seconds)
-
-    def monotonic(self) -> float:
-        return self.seconds
 
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
-        self.seconds += seconds
+        await super().sleep(seconds)
+
+    def wait(self, seconds: float) -> None:
+        self.turn_to(self.now() + timedelta(seconds=seconds))
 
 
 class Memory:
@@ -99,6 +100,9 @@ class Memory:
     def troubled(self, where: str, reason: str) -> None:
         self.troubles.append((where, reason))
 
+    def crashed(self, where: str, error: Exception) -> None:
+        raise NotImplementedError
+
 
 class Script:
     """A transport that answers what it was told to, and keeps what it was asked."""
@@ -112,6 +116,12 @@ class Script:
         return self._answers.pop(0)
 
 
+TRACKER = Tracker(status_url=STATUS_URL, location_url=LOCATION_URL)
+ACCEPTED = reply(
+    202, azure_asyncoperation=STATUS_URL, location=LOCATION_URL, x_ms_request_id=OPERATION
+)
+TAKEN = Taken(tracker=TRACKER, activity=OPERATION)
+EVIL = STATUS_URL.replace("management.azure.com", "evil.example")
 LOST = Lost(reason="the connection broke")
 UNCONNECTED = ConnectFailed(reason="no connection could be made")
 
@@ -122,7 +132,7 @@ class Bench:
     def __init__(
         self, *answers: Exchanged, tokens: Tokens | None = None, cloud: Cloud = PUBLIC
     ) -> None:
-        self.clock = HandClock()
+        self.clock = Clock()
         self.observer = Memory()
         self.transport = Script(*answers)
         self.client = ArmClient(

@@ -1,7 +1,10 @@
-"""Small servers on real sockets, each good for one kind of trouble. They listen on 127.0.0.1, port 0."""
+"""Small servers on real sockets, each good for one kind of trouble.
+
+They listen on 127.0.0.1, port 0.
+"""
 
 import asyncio
-import datetime
+import datetime as dt
 import ipaddress
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -73,22 +76,20 @@ Serve = Callable[[Wire, Listener], Awaitable[None]]
 async def listening(serve: Serve, tls: ssl.SSLContext | None = None) -> AsyncIterator[Listener]:
     """Serve each connection with `serve` while the block runs; all of them are over afterwards."""
     listener = Listener(scheme="https" if tls else "http")
-    at_work: set[asyncio.Task[None]] = set()
+    open_ones: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
-        at_work.add(task)
+        open_ones[task] = writer
         listener.connections += 1
-        try:
-            await serve(Wire(reader, writer), listener)
-        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass
-        finally:
-            writer.close()
-            with suppress(ConnectionError, ssl.SSLError):
+        with suppress(ConnectionError, ssl.SSLError, asyncio.IncompleteReadError):
+            try:
+                await serve(Wire(reader, writer), listener)
+            finally:
+                writer.close()
                 await writer.wait_closed()
-            at_work.discard(task)
+        del open_ones[task]
 
     server = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=tls)
     listener.port = server.sockets[0].getsockname()[1]
@@ -96,10 +97,10 @@ async def listening(serve: Serve, tls: ssl.SSLContext | None = None) -> AsyncIte
         yield listener
     finally:
         server.close()
-        for task in at_work:
-            task.cancel()
-        if at_work:
-            await asyncio.wait(at_work)
+        for writer in open_ones.values():
+            writer.transport.abort()
+        if open_ones:
+            await asyncio.wait(open_ones)
 
 
 def answering(status: int, body: bytes = b"", *lines: str) -> Serve:
@@ -141,11 +142,11 @@ async def deaf(wire: Wire, listener: Listener) -> None:
 
 
 def certificate(folder: Path, *, name: str = "127.0.0.1", days: int = 1) -> ssl.SSLContext:
-    """Make a certificate that signs itself, keep it in `folder/ca.pem`, and return a server's context."""
+    """Make a certificate that signs itself, as `folder/ca.pem`; return a server's context."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    start = datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC)
-    until = start + datetime.timedelta(days=days)
+    start = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
+    until = start + dt.timedelta(days=days)
     made = (
         x509.CertificateBuilder()
         .subject_name(subject)

@@ -18,6 +18,8 @@ from tests.contract.arm.bench import (
 
 OURS = guard.compute(SUBSCRIPTION)
 PATH = f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Compute/locations/westeurope/operations"
+GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg%20(%C3%B6)._-"
+IN_A_GROUP = f"{GROUP}/providers/Microsoft.Compute"
 GOOD = f"{PATH}/{OPERATION}?api-version=2025-04-01"
 HOST = "management.azure.com"
 
@@ -52,10 +54,10 @@ HOSTILE = {
     "an IPv6 literal": f"https://[::1]{GOOD}",
     "a mapped IPv6 literal": f"https://[::ffff:10.0.0.1]{GOOD}",
     "a zone id": f"https://[fe80::1%25eth0]{GOOD}",
-    "a Cyrillic look-alike": f"https://mаnagement.azure.com{GOOD}",
+    "a Cyrillic look-alike": f"https://m\u0430nagement.azure.com{GOOD}",
     "punycode": f"https://xn--mnagement-63g.azure.com{GOOD}",
-    "a full-width dot": f"https://management．azure．com{GOOD}",
-    "an ideographic full stop": f"https://management。azure。com{GOOD}",
+    "a full-width dot": f"https://management\uff0eazure\uff0ecom{GOOD}",
+    "an ideographic full stop": f"https://management\u3002azure\u3002com{GOOD}",
     "a soft hyphen": f"https://manage\xadment.azure.com{GOOD}",
     "an encoded host": f"https://management%2eazure%2ecom{GOOD}",
     "a line end": f"https://{HOST}{GOOD}\r\nHost: evil.example",
@@ -84,6 +86,7 @@ HOSTILE = {
     "a broken escape": f"https://{HOST}{PATH}/%zz",
     "a matrix parameter": f"https://{HOST}{PATH};a=b/x",
     "an empty segment": f"https://{HOST}/{PATH}/x",
+    "an empty segment inside": f"https://{HOST}{PATH}//x",
     "another subscription": f"https://{HOST}{GOOD}".replace(SUBSCRIPTION, OPERATION),
     "an empty subscription": f"https://{HOST}{GOOD}".replace(SUBSCRIPTION, ""),
     "no subscription": f"https://{HOST}/providers/Microsoft.Compute/locations/x/operations/y",
@@ -114,6 +117,28 @@ def test_a_refusal_shows_nothing_of_a_query(url):
 
 
 @pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        (HOSTILE["plain http"], "the URL is not https"),
+        (HOSTILE["a user"], "the URL carries a user name"),
+        (HOSTILE["another host"], f"the URL is not at https://{HOST} but at evil.example"),
+        (
+            HOSTILE["a Cyrillic look-alike"],
+            "the URL holds a character that no URL of Azure's holds",
+        ),
+        (HOSTILE["an encoded host"], f"the URL is not at https://{HOST}"),
+        (HOSTILE["dot segments"], "the URL's path hides another path"),
+        (HOSTILE["an empty segment inside"], "the URL's path is malformed"),
+        (HOSTILE["another subscription"], "the URL's path is not one that we asked about"),
+        (HOSTILE["too long"], "the URL is longer than 16384 characters"),
+        (HOSTILE["not a URL"], "that is not an absolute URL with a path"),
+    ],
+)
+def test_a_refusal_says_what_is_wrong(url, reason):
+    assert guard.check(url, PUBLIC, OURS) == guard.Refused(reason)
+
+
+@pytest.mark.parametrize(
     "url",
     [
         STATUS_URL,
@@ -123,8 +148,7 @@ def test_a_refusal_shows_nothing_of_a_query(url):
         f"https://{HOST}{GOOD.upper()}",
         f"https://{HOST}{GOOD}&%24skiptoken=a%2Fb..%2f",
         f"https://{HOST}{GOOD}&x=https://evil.example/@/../",
-        f"https://{HOST}/subscriptions/{SUBSCRIPTION}/resourceGroups/rg%20(%C3%B6)._-"
-        "/providers/Microsoft.Compute/virtualMachines?$skiptoken=1",
+        f"https://{HOST}{IN_A_GROUP}/virtualMachines?$skiptoken=1",
         f"https://{HOST}{GOOD}&c=".ljust(guard.LONGEST, "c"),
     ],
 )

@@ -1,57 +1,24 @@
-"""Sockets: what left, what came back, and that nothing is repeated (design 5.2 and 5.4, reliability A1)."""
+"""Sockets: what left, what came back, and that nothing is repeated (design 5)."""
 
 import asyncio
 import gzip
 import tracemalloc
-from collections.abc import Callable
 
-import aiohttp
 import pytest
 
-from orchestrator.arm.clouds import CLOUDS, custom
 from orchestrator.arm.exchange import ConnectFailed, HttpReply, Lost, Request
-from orchestrator.arm.gate import Gate, GatedConnector, TooLateError
-from orchestrator.arm.transport import AiohttpTransport, proxy_for
+from orchestrator.arm.transport import AiohttpTransport
 from tests.contract.arm import servers
+from tests.contract.arm.asking import (
+    ABANDONED,
+    BODY,
+    IMPATIENCE,
+    exchange,
+    get,
+    post,
+    standing,
+)
 from tests.contract.arm.bench import SIGNATURE
-
-FOR_EVER = 3600 * 24 * 365
-PATIENCE = 20.0
-IMPATIENCE = 0.2
-BODY = b'{"rebootSetting": "IfRequired"}'
-ABANDONED = ConnectFailed(reason="its time was over before it could be sent", abandoned=True)
-
-
-def get(url: str, **members) -> Request:
-    return Request(method="GET", url=url, timeout=PATIENCE, **members)
-
-
-def post(url: str, *, send_by: float = PATIENCE, timeout: float = PATIENCE) -> Request:
-    headers = {"authorization": "Bearer s3cr3t", "content-type": "application/json"}
-    return Request(
-        method="POST", url=url, headers=headers, body=BODY, timeout=timeout, send_by=send_by
-    )
-
-
-def instants(*seconds: float) -> Callable[[], float]:
-    """Return a clock that shows these instants, one at each look, and then stays."""
-    left = list(seconds)
-    return lambda: left.pop(0) if len(left) > 1 else left[0]
-
-
-def standing() -> float:
-    return 0.0
-
-
-async def exchange(request, monotonic=standing, **settings):
-    async with AiohttpTransport(monotonic, **settings) as transport:
-        return await transport.exchange(request)
-
-
-@pytest.fixture(params=["read", "submit"])
-def ask(request):
-    """Ask once, by a read and by a request with effects."""
-    return {"read": get, "submit": post}[request.param]
 
 
 async def test_an_answer_comes_back_with_folded_headers(ask):
@@ -155,7 +122,9 @@ async def test_a_trusted_certificate_is_enough(ask, tmp_path):
     assert isinstance(reply, HttpReply)
 
 
-@pytest.mark.parametrize("babble", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"", b"\x15\x03\x01\x00\x02"])
+@pytest.mark.parametrize(
+    "babble", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"", b"\x15\x03\x01\x00\x02"]
+)
 async def test_a_handshake_that_fails_is_a_connection_that_failed(ask, babble):
     async def serve(wire, listener):
         await wire.reader.read(1)
@@ -171,51 +140,6 @@ async def test_a_handshake_without_end_abandons_the_post_when_its_time_is_over()
     async with servers.listening(servers.deaf) as server:
         url = server.url.replace("http:", "https:") + "/"
         assert await exchange(post(url, send_by=IMPATIENCE)) == ABANDONED
-
-
-# ----------------------------------------------------------------------------- its time was over
-
-
-async def test_a_post_whose_time_is_over_opens_no_connection():
-    async with servers.listening(servers.deaf) as server:
-        assert await exchange(post(server.url + "/", send_by=5.0), instants(5.0)) == ABANDONED
-        assert await exchange(post(server.url + "/", send_by=5.0), instants(FOR_EVER)) == ABANDONED
-    assert server.connections == 0
-
-
-@pytest.mark.parametrize(
-    "looks", [(0.0, 5.1), (0.0, 5.0, 5.1)], ids=["connecting took long", "the loop was busy"]
-)
-async def test_not_one_byte_is_written_after_the_time_is_over(looks):
-    async with servers.listening(servers.deaf) as server:
-        assert await exchange(post(server.url + "/", send_by=5.0), instants(*looks)) == ABANDONED
-    assert server.connections <= 1
-    assert b"".join(server.heard) == b""
-
-
-async def test_not_one_byte_is_written_late_inside_tls_either(tmp_path):
-    tls = servers.certificate(tmp_path, days=9999)
-    async with servers.listening(servers.deaf, tls) as server:
-        request = post(server.url + "/", send_by=5.0)
-        late = instants(0.0, 5.0, 5.1)
-        assert await exchange(request, late, tls=servers.trusting(tmp_path)) == ABANDONED
-    assert b"".join(server.heard) == b""
-
-
-async def test_a_connection_that_came_too_late_is_closed_unused():
-    async with servers.listening(servers.deaf) as server:
-        late = GatedConnector(Gate(5.0, instants(5.1)), tls=True)
-        async with aiohttp.ClientSession(connector=late) as session:
-            with pytest.raises(TooLateError):
-                await session.post(server.url, data=BODY)
-    assert b"".join(server.heard) == b""
-
-
-async def test_a_post_in_time_is_sent_at_the_last_instant():
-    async with servers.listening(servers.answering(202)) as server:
-        reply = await exchange(post(server.url + "/", send_by=5.0), instants(0.0, 5.0, 5.0))
-    assert isinstance(reply, HttpReply)
-    assert len(server.heard) == 1
 
 
 # ------------------------------------------------------------------------- what may have been sent
@@ -234,7 +158,17 @@ async def test_a_post_in_time_is_sent_at_the_last_instant():
         servers.saying(b"HTTP/1.1 202 X\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
         servers.saying(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 70_000 + b"\r\n\r\n"),
     ],
-    ids=["cut", "reset", "half a line", "half a head", "babble", "only 100", "bad length", "bad chunk", "fat"],
+    ids=[
+        "cut",
+        "reset",
+        "half a line",
+        "half a head",
+        "babble",
+        "only 100",
+        "bad length",
+        "bad chunk",
+        "fat",
+    ],
 )
 async def test_a_post_without_an_answer_is_lost_and_was_sent_once(serve):
     async with servers.listening(serve) as server:
@@ -292,7 +226,7 @@ async def test_a_cancelled_exchange_lets_go_of_its_connection():
         (b"HTTP/1.1 202 X\r\nLocation: here\r\nContent-Length: 9\r\n\r\nhalf",),
         (b"HTTP/1.1 202 X\r\nLocation: here\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",),
         (
-            b"HTTP/1.1 202 X\r\nLocation: here\r\nContent-Encoding: gzip\r\n"
+            b"HTTP/1.1 202 X\r\nLocation: here\r\nContent-Encoding: gzip\r\n",
             b"Content-Length: 4\r\n\r\nnope",
         ),
     ],
@@ -313,7 +247,7 @@ async def test_a_body_that_drips_for_ever_is_given_up():
         await wire.hang()
 
     async with servers.listening(dripping) as server:
-        reply = await exchange(post(server.url + "/", timeout=IMPATIENCE, send_by=IMPATIENCE))
+        reply = await exchange(post(server.url + "/", timeout=IMPATIENCE))
     assert isinstance(reply, HttpReply)
     assert (reply.status, reply.whole) == (202, False)
 
@@ -328,9 +262,7 @@ async def test_a_body_is_read_up_to_its_limit(size, whole):
 
 async def test_a_bomb_is_put_away_before_it_unfolds():
     bomb = gzip.compress(bytes(64 << 20))
-    async with servers.listening(
-        servers.answering(200, bomb, "Content-Encoding: gzip")
-    ) as server:
+    async with servers.listening(servers.answering(200, bomb, "Content-Encoding: gzip")) as server:
         tracemalloc.start()
         try:
             reply = await exchange(get(server.url + "/"))
@@ -344,9 +276,7 @@ async def test_a_bomb_is_put_away_before_it_unfolds():
 
 async def test_a_compressed_body_is_read():
     body = gzip.compress(b'{"value": []}')
-    async with servers.listening(
-        servers.answering(200, body, "Content-Encoding: gzip")
-    ) as server:
+    async with servers.listening(servers.answering(200, body, "Content-Encoding: gzip")) as server:
         reply = await exchange(get(server.url + "/"))
     assert isinstance(reply, HttpReply)
     assert reply.body == b'{"value": []}'
@@ -354,82 +284,10 @@ async def test_a_compressed_body_is_read():
 
 async def test_a_header_of_16_kb_is_read(ask):
     long_url = "https://management.azure.com/" + "c" * 16_384
-    async with servers.listening(
-        servers.answering(202, b"", f"Location: {long_url}")
-    ) as server:
+    async with servers.listening(servers.answering(202, b"", f"Location: {long_url}")) as server:
         reply = await exchange(ask(server.url + "/"))
     assert isinstance(reply, HttpReply)
     assert reply.headers["location"] == long_url
-
-
-# ------------------------------------------------------------------------------------------- proxy
-
-
-@pytest.mark.parametrize(
-    "pieces",
-    [
-        (b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n",),
-        (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 4\r\n\r\nno!!",),
-        (b"HTTP/1.1 502 Bad Gateway\r\n\r\n",),
-        (),
-        (b"HTTP/1.1 2",),
-        (b"HTTP/1.1 200 OK\r\n\r\n",),
-    ],
-    ids=["407", "403", "502", "cut", "half", "cut after the tunnel"],
-)
-async def test_a_proxy_that_makes_no_tunnel_proves_that_nothing_left(pieces):
-    async with servers.listening(servers.saying(*pieces)) as proxy:
-        failed = await exchange(post("https://arm.example/?sig=s3cr3t"), proxy=proxy.url)
-    assert isinstance(failed, ConnectFailed)
-    assert not failed.abandoned
-    assert "s3cr3t" not in failed.reason
-    assert [request.split(b"\r\n")[0] for request in proxy.heard] == [
-        b"CONNECT arm.example:443 HTTP/1.1"
-    ]
-    assert b"s3cr3t" not in proxy.heard[0]
-
-
-async def test_a_proxy_gets_its_own_credentials_and_not_ours():
-    async with servers.listening(servers.answering(407)) as proxy:
-        url = proxy.url.replace("//", "//user:word@")
-        await exchange(post("https://arm.example/"), proxy=url)
-    assert b"Proxy-Authorization: Basic dXNlcjp3b3Jk" in proxy.heard[0]
-    assert b"s3cr3t" not in proxy.heard[0]
-
-
-async def test_the_environment_is_not_asked_for_a_proxy(ask, monkeypatch):
-    async with (
-        servers.listening(servers.answering(407)) as proxy,
-        servers.listening(servers.answering(200)) as server,
-    ):
-        monkeypatch.setenv("HTTP_PROXY", proxy.url)
-        monkeypatch.setenv("http_proxy", proxy.url)
-        monkeypatch.delenv("NO_PROXY", raising=False)
-        monkeypatch.delenv("no_proxy", raising=False)
-        reply = await exchange(ask(server.url + "/"))
-    assert isinstance(reply, HttpReply)
-    assert reply.status == 200
-    assert proxy.connections == 0
-
-
-@pytest.mark.parametrize(
-    ("variables", "cloud", "proxy"),
-    [
-        ({"https_proxy": "http://p:3128"}, CLOUDS["public"], "http://p:3128"),
-        ({"https_proxy": "http://p:3128", "no_proxy": ".azure.com"}, CLOUDS["public"], None),
-        ({"https_proxy": "http://p:3128", "no_proxy": "*"}, CLOUDS["china"], None),
-        ({"http_proxy": "http://p:3128"}, custom("http://127.0.0.1:8471"), None),
-        ({"https_proxy": "http://p:3128"}, custom("http://127.0.0.1:8471"), None),
-        ({}, CLOUDS["public"], None),
-    ],
-)
-def test_the_environment_names_a_proxy_for_https_only(monkeypatch, variables, cloud, proxy):
-    for name in ("http_proxy", "https_proxy", "no_proxy", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    assert proxy_for(cloud) == proxy
 
 
 # ------------------------------------------------------------------------------------------- rest

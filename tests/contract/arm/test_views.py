@@ -8,6 +8,7 @@ import pytest
 from orchestrator.arm import views
 from orchestrator.domain.answer import Gone, LastInstallation, Seen, Throttled, Unreadable
 from orchestrator.domain.inventory import Machine
+from orchestrator.domain.model import ActivityId, VmId
 from orchestrator.domain.result import Result
 from tests.contract.arm.bench import EVENING, SUBSCRIPTION, VM, recorded, reply
 
@@ -44,7 +45,7 @@ def test_a_vm_with_its_instance_view_is_seen():
         provisioning="succeeded",
         skew=timedelta(seconds=3),
         last=LastInstallation(
-            activity="55ab55ab-0000-4000-8000-000000000001",
+            activity=ActivityId("55ab55ab-0000-4000-8000-000000000001"),
             started_at=datetime(2026, 10, 13, 1, 0, 5, 123456, tzinfo=UTC),
             result=Result(
                 status="CompletedWithWarnings",
@@ -55,8 +56,8 @@ def test_a_vm_with_its_instance_view_is_seen():
                 not_selected=5,
                 window_exceeded=False,
                 error_code="UA_ESM_REQUIRED",
-                error_message="1 error/s reported. 4 patches requires Ubuntu Pro for Infrastructure "
-                "with Extended Security Maintenance",
+                error_message="1 error/s reported. 4 patches requires Ubuntu Pro for "
+                "Infrastructure with Extended Security Maintenance",
             ),
         ),
     )
@@ -207,7 +208,7 @@ def test_a_page_of_a_list_becomes_machines_in_lower_case():
             tags={"ring": "canary", "Cost Center": "4711"},
         ),
         Machine(
-            vm_id=VM.replace("vm-1", "vm-2"),
+            vm_id=VmId(VM.replace("vm-1", "vm-2")),
             name="VM-2",
             subscription_id=SUBSCRIPTION,
             resource_group="rg-web",

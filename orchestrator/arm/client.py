@@ -1,0 +1,241 @@
+"""The Arm port: each method is one request (a poll: at most two), and its answer as a value.
+
+It decides nothing.
+
+Every request passes one door, `_ask`, where the guard sees its URL before the token does. The one
+POST is sent once; nothing here repeats it, and cancelling it does not lose its answer.
+"""
+
+import asyncio
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Final
+from uuid import uuid4
+
+from orchestrator import __version__
+from orchestrator.arm import guard, orders, views, wire
+from orchestrator.arm.clouds import Cloud
+from orchestrator.arm.exchange import (
+    ConnectFailed,
+    Exchanged,
+    HttpReply,
+    Lost,
+    Request,
+    Transport,
+)
+from orchestrator.arm.inventory import Inventory
+from orchestrator.arm.token import Tokens, TokenUnavailableError
+from orchestrator.domain.answer import (
+    Finished,
+    InDoubt,
+    LookAnswer,
+    NotSent,
+    PollAnswer,
+    SubmitAnswer,
+    Taken,
+    Tracker,
+    Unauthenticated,
+    Unreadable,
+    Untrackable,
+)
+from orchestrator.domain.inventory import Machine
+from orchestrator.domain.model import VmId
+from orchestrator.ports import Clock, Observer, Order
+
+DEFAULT_API_VERSION: Final = "2025-04-01"
+READ_SECONDS: Final = 30.0
+LIST_BYTES: Final = 32 << 20
+"""A page of a list holds many VMs of some 5 KB each."""
+
+_ANY_COMPUTE: Final = guard.compute(None)
+
+
+@dataclass(frozen=True, slots=True)
+class _NoToken:
+    reason: str
+    in_time: bool = True
+
+
+_Heard = Exchanged | guard.Refused | _NoToken
+
+
+class ArmClient:
+    """Implements `ports.Arm` over a transport."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        tokens: Tokens,
+        cloud: Cloud,
+        clock: Clock,
+        observer: Observer,
+        api_version: str = DEFAULT_API_VERSION,
+    ) -> None:
+        self._transport = transport
+        self._tokens = tokens
+        self._cloud = cloud
+        self._clock = clock
+        self._observer = observer
+        self._api_version = api_version
+        self._inventory = Inventory(self._read_page, cloud, clock, observer, api_version)
+
+    async def install(self, order: Order) -> SubmitAnswer:
+        """Send one POST installPatches, once.
+
+        A cancelled caller gets the answer all the same, after at most the order's time; its task's
+        `cancelling()` still says that it was asked to stop.
+        """
+        sending = asyncio.create_task(self._submit(order))
+        while not sending.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait({sending})
+        if sending.cancelled():
+            return InDoubt(reason="this process was stopped while it waited for Azure's answer")
+        return sending.result()
+
+    async def poll(self, tracker: Tracker) -> PollAnswer:
+        """Read an operation once, and its result where the status answer does not carry it."""
+        if not tracker.status_url:
+            return await self._locate(tracker.location_url)
+        match await self._ask("poll", _get(tracker.status_url), _ANY_COMPUTE):
+            case HttpReply() as reply:
+                answer = wire.polled(reply, tracker.status_url)
+            case unheard:
+                return _unpolled(unheard)
+        if not isinstance(answer, wire.ResultElsewhere):
+            return answer
+        if not tracker.location_url:
+            return Finished(report=None)
+        return await self._locate(tracker.location_url)
+
+    async def look(self, vm_id: VmId) -> LookAnswer:
+        """Read one VM with its instance view."""
+        url = orders.vm_url(self._cloud, vm_id, self._api_version, query="$expand=instanceView&")
+        paths = guard.compute(orders.subscription_of(vm_id))
+        match await self._ask("look", _get(url), paths):
+            case HttpReply() as reply:
+                return views.looked(reply, vm_id, self._clock.now())
+            case unheard:
+                return Unreadable(reason=unheard.reason)
+
+    async def list_machines(
+        self, subscription: str, resource_group: str | None
+    ) -> Sequence[Machine]:
+        """List the VMs of a subscription or of one resource group. Raises `InventoryError`."""
+        return await self._inventory.machines(subscription, resource_group)
+
+    async def list_subscriptions(self) -> Sequence[str]:
+        """List the subscriptions that can be read. Raises `InventoryError`."""
+        return await self._inventory.subscriptions()
+
+    async def _submit(self, order: Order) -> SubmitAnswer:
+        subscription = orders.subscription_of(order.vm_id)
+        request = Request(
+            method="POST",
+            url=orders.vm_url(self._cloud, order.vm_id, self._api_version, "/installPatches"),
+            headers={
+                "content-type": "application/json",
+                "x-ms-client-request-id": order.attempt,
+            },
+            body=orders.install_body(order),
+            timeout=order.timeout.total_seconds(),
+            send_by=order.send_by,
+        )
+        match await self._ask("submit", request, guard.compute(subscription)):
+            case HttpReply() as reply:
+                answer = wire.submitted(reply, self._cloud, subscription)
+                self._report(reply, answer)
+                return answer
+            case Lost(reason=reason):
+                return InDoubt(reason=f"{reason}; Azure may have taken the request")
+            case ConnectFailed(reason=reason, abandoned=abandoned):
+                return NotSent(reason=reason, abandoned=abandoned)
+            case guard.Refused(reason=reason):
+                return NotSent(reason=reason)
+            case _NoToken(reason=reason, in_time=in_time):
+                return Unauthenticated(reason=reason) if in_time else _unsent(reason)
+
+    async def _locate(self, url: str) -> PollAnswer:
+        match await self._ask("poll", _get(url), _ANY_COMPUTE):
+            case HttpReply() as reply:
+                return wire.located(reply)
+            case unheard:
+                return _unpolled(unheard)
+
+    async def _read_page(self, url: str, paths: re.Pattern[str]) -> HttpReply | guard.Refused | str:
+        heard = await self._ask("list", replace(_get(url), limit=LIST_BYTES), paths)
+        return heard if isinstance(heard, HttpReply | guard.Refused) else heard.reason
+
+    async def _ask(self, kind: str, request: Request, paths: re.Pattern[str]) -> _Heard:
+        """Ask once, with a token, if the token may go there. The only way out of this module."""
+        decision = guard.check(request.url, self._cloud, paths)
+        if isinstance(decision, guard.Refused):
+            self._observer.troubled("arm", decision.reason)
+            return decision
+        token = await self._token(request.send_by)
+        if isinstance(token, _NoToken):
+            self._observer.asked(kind, "no_token", 0.0)
+            return token
+        began = self._clock.monotonic()
+        heard = await self._transport.exchange(_signed(request, token))
+        self._observer.asked(kind, _code(heard), self._clock.monotonic() - began)
+        if isinstance(heard, HttpReply) and heard.status == 401:
+            self._tokens.drop(token)
+        return heard
+
+    async def _token(self, send_by: float | None) -> str | _NoToken:
+        """Get a token; one for a request with effects is worth nothing after its time."""
+        left = READ_SECONDS if send_by is None else send_by - self._clock.monotonic()
+        try:
+            async with asyncio.timeout(max(left, 0.0)):
+                return await self._tokens.get()
+        except TokenUnavailableError as error:
+            return _NoToken(str(error))
+        except TimeoutError:
+            return _NoToken("no token came in time", in_time=False)
+
+    def _report(self, reply: HttpReply, answer: SubmitAnswer) -> None:
+        """Tell of a status URL that the guard refused, while the other one serves."""
+        unused = isinstance(answer, Taken) and not answer.tracker.status_url
+        if unused and "azure-asyncoperation" in reply.headers:
+            self._observer.troubled("arm", "Azure sent a status URL that may not be asked")
+
+
+def _get(url: str) -> Request:
+    headers = {"x-ms-client-request-id": str(uuid4())}
+    return Request(method="GET", url=url, headers=headers, timeout=READ_SECONDS)
+
+
+def _signed(request: Request, token: str) -> Request:
+    """Add what every request carries. Messages come in the language whose words `wire.py` knows."""
+    common = {
+        "authorization": f"Bearer {token}",
+        "accept": "application/json",
+        "accept-language": "en",
+        "user-agent": f"fleet-patch-orchestrator/{__version__}",
+    }
+    return replace(request, headers={**common, **request.headers})
+
+
+def _code(heard: Exchanged) -> str:
+    match heard:
+        case HttpReply(status=status):
+            return str(status)
+        case ConnectFailed(abandoned=True):
+            return "abandoned"
+        case ConnectFailed():
+            return "not_connected"
+        case Lost():
+            return "lost"
+
+
+def _unsent(reason: str) -> NotSent:
+    return NotSent(reason=reason, abandoned=True)
+
+
+def _unpolled(unheard: ConnectFailed | Lost | guard.Refused | _NoToken) -> PollAnswer:
+    if isinstance(unheard, guard.Refused):
+        return Untrackable(reason=unheard.reason)
+    return Unreadable(reason=unheard.reason)
