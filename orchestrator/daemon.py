@@ -4,24 +4,30 @@ put together."""
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from uuid import uuid4
 
 from orchestrator.arm.client import ArmClient
 from orchestrator.arm.clouds import CLOUDS, Cloud, custom
-from orchestrator.arm.token import open_tokens
+from orchestrator.arm.token import Credential, CredentialKind, open_tokens
 from orchestrator.arm.transport import AiohttpTransport, proxy_for
 from orchestrator.config.settings import AzureSettings, ConfiguredPlan, Settings
 from orchestrator.domain.model import RunId
 from orchestrator.domain.record import Act, Fire, FireResult
+from orchestrator.domain.schedule import Schedule
 from orchestrator.domain.throttle import Throttle
+from orchestrator.domain.view import RunView
 from orchestrator.engine.conductor import Conductor
 from orchestrator.engine.doors import Doors
 from orchestrator.engine.timetable import Entry, Timetable
-from orchestrator.logs import Observers
-from orchestrator.metrics import Metrics
+from orchestrator.http.app import serving
+from orchestrator.http.behind import Door, Health
+from orchestrator.http.token import ensure_token, token_beside
+from orchestrator.logs import Log, Observers
+from orchestrator.metrics import Metrics, Standing
 from orchestrator.ports import Arm, Clock, Observer, Store
 from orchestrator.service import Asked, NotOpened, Opened, Service
 from orchestrator.store.opening import open_store
@@ -45,7 +51,7 @@ class Parts:
 
 @asynccontextmanager
 async def assembled(
-    settings: Settings, *, clock: Clock, log: Observer, durable: bool = True
+    settings: Settings, *, clock: Clock, durable: bool = True
 ) -> AsyncIterator[Parts]:
     """Open the database and Azure, and give the parts that need them.
 
@@ -53,7 +59,7 @@ async def assembled(
     and `TokenUnavailableError`.
     """
     metrics = Metrics()
-    observer = Observers(log, metrics)
+    observer = Observers(Log(clock), metrics)
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(
             open_store(settings.database, clock=clock, durable=durable, on_commit=metrics.committed)
@@ -80,14 +86,21 @@ async def _azure(
         transport = await stack.enter_async_context(
             AiohttpTransport(clock.monotonic, proxy=proxy_for(cloud))
         )
-        tokens = open_tokens(settings.credential, cloud, clock)
+        tokens = open_tokens(_credential(settings), cloud, clock)
         stack.push_async_callback(tokens.close)
         yield ArmClient(transport, tokens, cloud, clock, observer, settings.api_version)
 
 
 def _cloud(settings: AzureSettings) -> Cloud:
-    named = CLOUDS.get(settings.cloud)
-    return named or custom(settings.endpoint, settings.audience, settings.authority)
+    if settings.endpoint is None:
+        return CLOUDS[settings.cloud]
+    return custom(settings.endpoint, settings.audience, settings.authority)
+
+
+def _credential(settings: AzureSettings) -> Credential:
+    given = settings.credential
+    kind = CredentialKind(given.kind.value)
+    return Credential(kind=kind, client_id=given.client_id, variable=given.variable)
 
 
 def _new_id() -> str:
@@ -105,25 +118,40 @@ class Daemon:
         only: Callable[[RunId], bool] = lambda _run: True,
     ) -> None:
         self.parts = parts
-        self._holder = f"{socket.gethostname()}:{os.getpid()}:{_new_id()[:8]}"
-        throttle = Throttle()
+        self.throttle = Throttle()
         doors = Doors(
             store=parts.store,
             arm=parts.arm,
             clock=parts.clock,
             observer=parts.observer,
-            throttle=throttle,
+            throttle=self.throttle,
             new_id=_new_id,
         )
-        self.throttle = throttle
-        self.conductor = Conductor(doors, self._holder, only)
+        self.conductor = Conductor(doors, _holder(parts.settings), only)
         plans = parts.settings.plans if schedules else ()
         self.timetable = Timetable(
             store=parts.store,
             clock=parts.clock,
             observer=parts.observer,
-            entries=[self._entry(plan) for plan in plans if plan.schedule is not None],
+            entries=[self._entry(plan, plan.schedule) for plan in plans if plan.schedule],
         )
+
+        parts.metrics.watch(
+            Standing(
+                runs=self._views,
+                next_fires=lambda: self.timetable.next_fires,
+                tokens=lambda: self.throttle.tokens(parts.clock.now()),
+            )
+        )
+
+    def _views(self) -> Sequence[RunView]:
+        """Return the runs that are driven here, as they stand."""
+        drivers = (self.conductor.driver(run_id) for run_id in self.conductor.driving)
+        return [driver.view for driver in drivers if driver is not None]
+
+    async def open_runs(self) -> Sequence[RunId]:
+        """Name the runs that are not closed."""
+        return await self.parts.store.open_runs()
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Work until `stopping` is set; every request in flight is answered before this returns."""
@@ -149,18 +177,14 @@ class Daemon:
         return outcome
 
     async def act(self, act: Act) -> Asked | Opened | NotOpened:
-        """Write a person's act and let the run's driver look at once."""
-        outcome = await self.parts.service.act(act)
-        self.conductor.nudge(act.run_id)
-        return outcome
+        """Write a person's act (`Service.act`)."""
+        return await self.parts.service.act(act)
 
-    def _entry(self, plan: ConfiguredPlan) -> Entry:
-        assert plan.schedule is not None
-
+    def _entry(self, plan: ConfiguredPlan, schedule: Schedule) -> Entry:
         async def fired(fire: Fire) -> Fire | None:
             return await self._fired(plan, fire)
 
-        return Entry(plan=plan.spec.name, schedule=plan.schedule, open=fired)
+        return Entry(plan=plan.spec.name, schedule=schedule, open=fired)
 
     async def _fired(self, plan: ConfiguredPlan, fire: Fire) -> Fire | None:
         outcome = await self.parts.service.open(
@@ -185,3 +209,46 @@ class Daemon:
             before = clock.monotonic()
             await clock.sleep(LAG_EVERY_S)
             self.parts.metrics.lagged(clock.monotonic() - before - LAG_EVERY_S)
+
+
+def _holder(settings: Settings) -> str:
+    """Name this daemon in its leases. Who has a SQLite file is alone with it, by the lock of the
+    operating system: one name for all of them lets the next one go on at once, with a higher
+    epoch."""
+    if settings.database.startswith("sqlite"):
+        return "sqlite"
+    return f"{socket.gethostname()}:{os.getpid()}:{_new_id()[:8]}"
+
+
+def token_path(settings: Settings) -> Path:
+    """Return where the local token lies: beside a SQLite database, beside the configuration
+    otherwise."""
+    name, _, file = settings.database.partition(":///")
+    if name == "sqlite":
+        return token_beside(Path(file))
+    folder = settings.path if settings.path.is_dir() else settings.path.parent
+    return folder / "orchestrator.token"
+
+
+@asynccontextmanager
+async def door(daemon: Daemon) -> AsyncIterator[str]:
+    """Open the HTTP door of a daemon; yields its address. Raises `OSError` when the port is
+    taken."""
+    parts = daemon.parts
+    health = Health(
+        scanned_at=lambda: daemon.conductor.scanned_at,
+        started_at=parts.clock.now(),
+        ask_database=parts.store.open_runs,
+    )
+    behind = Door(
+        acts=daemon,
+        health=health,
+        metrics=parts.metrics.text,
+        token=ensure_token(token_path(parts.settings)),
+        nudge=daemon.conductor.nudge,
+        clock=parts.clock,
+        observer=parts.observer,
+        new_id=_new_id,
+    )
+    async with serving(behind, parts.settings.http_host, parts.settings.http_port) as address:
+        yield address

@@ -54,7 +54,11 @@ class Order:
     timeout: timedelta
 
 
-class InventoryError(Exception):
+class OutOfReachError(Exception):
+    """Something outside does not answer as it should. The message is one sentence for people."""
+
+
+class InventoryError(OutOfReachError):
     """Azure would not list its VMs. The message is for people: it names the scope, the status and
     the fix."""
 
@@ -118,7 +122,7 @@ class Refused:
     reason: str
 
 
-class StoreUnavailableError(Exception):
+class StoreUnavailableError(OutOfReachError):
     """The database does not answer or refuses to write. The message is for people."""
 
 
@@ -205,6 +209,9 @@ class Store(Protocol):
     async def rows(self, view: str, **where: str | int) -> Sequence[Mapping[str, Any]]:
         """Read a public view (`v_runs`, …), with equality conditions on its columns, in the
         documented order."""
+
+    async def events(self, run_id: RunId, after: int, most: int) -> Sequence[Mapping[str, Any]]:
+        """Read a run's audit log behind `after` (a `seq`), as `v_events` has it, oldest first."""
 
 
 # ---------------------------------------------------------------------------------------- eyes

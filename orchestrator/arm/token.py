@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from orchestrator.arm.clouds import Cloud
-from orchestrator.ports import Clock
+from orchestrator.ports import Clock, OutOfReachError
 
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken
@@ -37,7 +37,7 @@ _ATTEMPTS: Final = 3
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 
 
-class TokenUnavailableError(Exception):
+class TokenUnavailableError(OutOfReachError):
     """No token is to be had. The message is a sentence for people, and holds no secret."""
 
 

@@ -123,7 +123,7 @@ def _show(error: click.ClickException) -> None:
 
 def _failed(error: Exception) -> Exit:
     from orchestrator.config.problems import ConfigError
-    from orchestrator.ports import InventoryError, StoreUnavailableError
+    from orchestrator.ports import OutOfReachError
 
     match error:
         case ConfigError(problems=problems):
@@ -132,7 +132,7 @@ def _failed(error: Exception) -> Exit:
             if (more := len(problems) - _MOST_SHOWN) > 0:
                 say(f"… and {more} more", to_stderr=True)
             return Exit.USAGE
-        case InventoryError() | StoreUnavailableError():
+        case OutOfReachError():
             say(clean(f"Error: {error}"), to_stderr=True)
             return Exit.OUT_OF_REACH
         case _:

@@ -2,6 +2,7 @@
 act."""
 
 import asyncio
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,13 +21,13 @@ from orchestrator.config.settings import Settings
 from orchestrator.daemon import assembled
 from orchestrator.domain.model import RunId, VmId
 from orchestrator.domain.record import Act, ActKind, Resolution
-from orchestrator.logs import Log
+from orchestrator.ports import Store
 from orchestrator.service import Asked, NotOpened, Opened
-from orchestrator.store.sql import SqlStore
 from orchestrator.store.trouble import DatabaseBusyError
 
 _WAIT_S: Final = 3.0
 """How long to wait for the driver's word about an act; it comes within 2 s where a daemon runs."""
+_LOOK_EVERY_S: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +117,7 @@ def retry(
     required=True,
     help="What you found: it was patched, it failed, or it was never started (it is queued again).",
 )
-def resolve(  # noqa: PLR0913 - each is an option of the command
+def resolve(
     run_and_vms: tuple[str, ...],
     config: Path,
     because: str,
@@ -160,7 +161,7 @@ async def _ask(settings: Settings, wish: _Wish) -> Exit:
         resolution=wish.resolution,
     )
     try:
-        async with assembled(settings, clock=WallClock(), log=Log()) as parts:
+        async with assembled(settings, clock=WallClock()) as parts:
             said = await parts.service.act(act)
         _tell_of_new_run(said)
     except DatabaseBusyError:
@@ -188,15 +189,16 @@ async def _tell(settings: Settings, act: Act) -> None:
     until = clock.monotonic() + _WAIT_S
     async with reading(settings) as store:
         while clock.monotonic() < until:
-            result = await store.act_result(act.id)
-            if result is not None:
-                say(f"run {act.run_id}: {result}")
+            answers = await store.rows("v_events", run_id=act.run_id, event="act.answered")
+            mine = [row["why"] for row in answers if json.loads(row["detail"])["act"] == act.id]
+            if mine:
+                say(f"run {act.run_id}: {mine[0]}")
                 return
-            await clock.sleep(0.1)
+            await clock.sleep(_LOOK_EVERY_S)
     say(f"run {act.run_id}: {act.kind} is written; it takes effect when a daemon drives the run")
 
 
-async def _meant(store: SqlStore, wish: _Wish) -> tuple[RunId, tuple[VmId, ...]]:
+async def _meant(store: Store, wish: _Wish) -> tuple[RunId, tuple[VmId, ...]]:
     """Tell which run is meant, and which VMs: RUN may be left out while only one run is open."""
     rows = await store.rows("v_runs")
     known = {row["run_id"] for row in rows}
@@ -219,7 +221,7 @@ def _only_open(rows: Sequence[Mapping[str, Any]], words: Sequence[str]) -> RunId
     raise Stop(text)
 
 
-async def _must_be_there(store: SqlStore, run_id: RunId, names: Sequence[str]) -> None:
+async def _must_be_there(store: Store, run_id: RunId, names: Sequence[str]) -> None:
     if not names:
         return
     ops = await store.rows("v_operations", run_id=run_id)

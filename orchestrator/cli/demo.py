@@ -24,7 +24,7 @@ from orchestrator.clock import WallClock
 from orchestrator.config.loading import load
 from orchestrator.daemon import Daemon, assembled
 from orchestrator.domain.model import RunId
-from orchestrator.logs import Log, configure
+from orchestrator.logs import configure
 from orchestrator.service import NotOpened
 from orchestrator.simulator.app import serving
 from orchestrator.simulator.faults import STEADY, TEMPERS
@@ -130,7 +130,7 @@ _STORIES: Final = (
 
 async def _demo(folder: Path) -> Exit:
     stopping = asyncio.Event()
-    configure(json=True, level="critical")
+    configure("critical")
     os.environ.setdefault(_TOKEN, "a-token-for-the-demo")
     clock = WallClock()
     azure = Azure(demo_fleet(), seed=1, speed=SPEED)
@@ -138,7 +138,7 @@ async def _demo(folder: Path) -> Exit:
         async with serving(azure, clock.now) as server:
             config = folder / "orchestrator.yaml"
             config.write_text(_CONFIG.format(url=server.url, token=_TOKEN), encoding="utf-8")
-            async with assembled(load(config), clock=clock, log=Log(), durable=True) as parts:
+            async with assembled(load(config), clock=clock, durable=True) as parts:
                 daemon = Daemon(parts, schedules=False)
                 async with asyncio.TaskGroup() as group:
                     done = asyncio.Event()
@@ -186,7 +186,7 @@ def _judge(folder: Path, rows: Sequence[Row], ledger: dict[str, Any], *, interru
     say(f"  {len(started)} installations started, {twice} VMs patched twice")
     say(f"  {posts} POSTs in all: {throttled} was throttled and sent again, the lost reply was not")
     say(f"\nThe database is {folder / 'demo.db'}. Look into it:")
-    say(f"  sqlite3 {folder / 'demo.db'} 'SELECT * FROM v_runs'")
+    say(f'  sqlite3 {folder / "demo.db"} "SELECT * FROM v_runs"')
     say(f"  orchestrator status -c {folder / 'orchestrator.yaml'}")
     if interrupted:
         return Exit.INTERRUPTED

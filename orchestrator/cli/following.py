@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from orchestrator.cli.progress import Row, event_line, headline, wave_line
 from orchestrator.cli.text import say
 from orchestrator.domain.model import RunId
-from orchestrator.ports import Clock
-from orchestrator.store.sql import SqlStore
+from orchestrator.ports import Clock, Store
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -79,7 +78,7 @@ def screen() -> Iterator[Screen]:
 
 
 async def follow(
-    store: SqlStore,
+    store: Store,
     run_id: RunId,
     clock: Clock,
     shown: Screen,
@@ -97,7 +96,7 @@ async def follow(
         await clock.sleep(EVERY_S)
 
 
-async def read(store: SqlStore, run_id: RunId) -> tuple[Row, Sequence[Row]]:
+async def read(store: Store, run_id: RunId) -> tuple[Row, Sequence[Row]]:
     """Read a run's row and its waves' rows. Raises `LookupError` when there is no such run."""
     runs = await store.rows("v_runs", run_id=run_id)
     if not runs:
@@ -106,7 +105,7 @@ async def read(store: SqlStore, run_id: RunId) -> tuple[Row, Sequence[Row]]:
     return runs[0], await store.rows("v_waves", run_id=run_id)
 
 
-async def troubled(store: SqlStore, run_id: RunId, most: int = 20) -> Sequence[Row]:
+async def troubled(store: Store, run_id: RunId, most: int = 20) -> Sequence[Row]:
     """Read the VMs of a run that did not simply succeed, worst first, at most so many."""
     found: list[Row] = []
     for where in (

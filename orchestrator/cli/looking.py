@@ -15,7 +15,7 @@ from orchestrator.clock import WallClock
 from orchestrator.config.loading import load
 from orchestrator.config.settings import Settings
 from orchestrator.domain.model import RunId
-from orchestrator.store.sql import SqlStore
+from orchestrator.ports import Store
 
 _CLOSED_SHOWN = 10
 
@@ -46,7 +46,7 @@ async def _status(settings: Settings, run: str | None, *, as_json: bool, watch: 
     return Exit.DONE
 
 
-async def _all(store: SqlStore, *, as_json: bool) -> None:
+async def _all(store: Store, *, as_json: bool) -> None:
     rows = await store.rows("v_runs")
     if as_json:
         for row in rows:
@@ -60,7 +60,7 @@ async def _all(store: SqlStore, *, as_json: bool) -> None:
         say("no run yet")
 
 
-async def _one(store: SqlStore, run_id: RunId, *, as_json: bool) -> None:
+async def _one(store: Store, run_id: RunId, *, as_json: bool) -> None:
     try:
         row, waves = await read(store, run_id)
     except LookupError as error:
@@ -73,7 +73,7 @@ async def _one(store: SqlStore, run_id: RunId, *, as_json: bool) -> None:
         say(line)
 
 
-async def _watch(store: SqlStore, run_id: RunId) -> None:
+async def _watch(store: Store, run_id: RunId) -> None:
     stopping = asyncio.Event()
     with signals(stopping), screen() as shown:
         try:
@@ -84,7 +84,7 @@ async def _watch(store: SqlStore, run_id: RunId) -> None:
             raise Stop(f"{error}.") from None
 
 
-async def _only_open(store: SqlStore) -> str | None:
+async def _only_open(store: Store) -> str | None:
     found = [row["run_id"] for row in await store.rows("v_runs") if row["closed_at"] is None]
     if len(found) > 1:
         message = f"Several runs are open, name one: {', '.join(found)}."

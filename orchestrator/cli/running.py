@@ -19,9 +19,9 @@ from orchestrator.config.loading import load
 from orchestrator.config.settings import Settings
 from orchestrator.daemon import Daemon, Parts, assembled, door
 from orchestrator.domain.model import RunId
-from orchestrator.logs import Log, configure
+from orchestrator.logs import configure
+from orchestrator.ports import Store
 from orchestrator.service import NotOpened, Opened
-from orchestrator.store.sql import SqlStore
 from orchestrator.store.trouble import DatabaseBusyError
 
 
@@ -34,14 +34,14 @@ def serve(config: Path) -> int:
     answered, runs stay open.
     """
     settings = load(config)
-    configure(json=True)
+    configure()
     return asyncio.run(_serve(settings))
 
 
 async def _serve(settings: Settings) -> Exit:
     stopping = asyncio.Event()
     with signals(stopping):
-        async with assembled(settings, clock=WallClock(), log=Log()) as parts:
+        async with assembled(settings, clock=WallClock()) as parts:
             daemon = Daemon(parts)
             async with door(daemon) as address:
                 say(f"orchestrator serves {len(settings.plans)} plans on {address}", to_stderr=True)
@@ -87,10 +87,10 @@ def _must_be_configured(settings: Settings, plan: str) -> None:
 
 async def _run(settings: Settings, asked: _Asked) -> Exit:
     stopping = asyncio.Event()
-    configure(json=True, level="error")
+    configure("error")
     with signals(stopping):
         try:
-            async with assembled(settings, clock=WallClock(), log=Log()) as parts:
+            async with assembled(settings, clock=WallClock()) as parts:
                 return await _drive_here(parts, asked, stopping)
         except DatabaseBusyError:
             return await _follow_beside(settings, asked, stopping)
@@ -100,7 +100,7 @@ async def _drive_here(parts: Parts, asked: _Asked, stopping: asyncio.Event) -> E
     run_id = await _open_here(parts, asked)
     daemon = Daemon(parts, schedules=False, only=lambda each: each == run_id)
     done = asyncio.Event()
-    async with door(daemon, must=False), asyncio.TaskGroup() as group:
+    async with door(daemon), asyncio.TaskGroup() as group:
         group.create_task(daemon.run(done), name="drive")
         try:
             return await _follow(parts.store, run_id, asked, stopping)
@@ -124,7 +124,7 @@ async def _open_here(parts: Parts, asked: _Asked) -> RunId:
             return await _instead(parts.store, asked, code, reason)
 
 
-async def _instead(store: SqlStore, asked: _Asked, code: str, reason: str) -> RunId:
+async def _instead(store: Store, asked: _Asked, code: str, reason: str) -> RunId:
     """No run was opened: follow the open one where that was asked for, or say why not."""
     if code == "already_open" and asked.resume:
         return await _open_run_of(store, asked.plan)
@@ -133,7 +133,7 @@ async def _instead(store: SqlStore, asked: _Asked, code: str, reason: str) -> Ru
     raise Stop(message)
 
 
-async def _open_run_of(store: SqlStore, plan: str) -> RunId:
+async def _open_run_of(store: Store, plan: str) -> RunId:
     rows = await store.rows("v_runs", plan=plan)
     return next(RunId(row["run_id"]) for row in rows if row["closed_at"] is None)
 
@@ -152,7 +152,7 @@ async def _follow_beside(settings: Settings, asked: _Asked, stopping: asyncio.Ev
         return await _follow(store, run_id, asked, stopping)
 
 
-async def _follow(store: SqlStore, run_id: RunId, asked: _Asked, stopping: asyncio.Event) -> Exit:
+async def _follow(store: Store, run_id: RunId, asked: _Asked, stopping: asyncio.Event) -> Exit:
     if asked.as_json:
         return await _to_its_end(store, run_id, asked, stopping, NoScreen())
     with screen() as shown:
@@ -160,7 +160,7 @@ async def _follow(store: SqlStore, run_id: RunId, asked: _Asked, stopping: async
 
 
 async def _to_its_end(
-    store: SqlStore, run_id: RunId, asked: _Asked, stopping: asyncio.Event, shown: Screen
+    store: Store, run_id: RunId, asked: _Asked, stopping: asyncio.Event, shown: Screen
 ) -> Exit:
     def done(row: Row) -> bool:
         idle = not asked.wait and in_flight(row) == 0 and row["queued"] < row["vms"]

@@ -6,6 +6,7 @@ import getpass
 import signal
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,9 @@ from orchestrator.clock import WallClock
 from orchestrator.config.settings import Settings
 from orchestrator.daemon import token_path
 from orchestrator.http.client import Declined, Sent, Unreachable, send
-from orchestrator.http.token import read_token
+from orchestrator.http.token import TokenError, read_token
+from orchestrator.ports import Store
 from orchestrator.store.opening import open_reading
-from orchestrator.store.sql import SqlStore
 
 
 def actor() -> str:
@@ -48,21 +49,30 @@ def signals(stopping: asyncio.Event) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def reading(settings: Settings) -> AsyncIterator[SqlStore]:
+async def reading(settings: Settings) -> AsyncIterator[Store]:
     """Open the database beside whoever works with it."""
     async with open_reading(settings.database, clock=WallClock()) as store:
         yield store
+
+
+def _token(path: Path) -> str:
+    try:
+        return read_token(path)
+    except TokenError as error:
+        raise Stop(str(error), Exit.OUT_OF_REACH) from None
 
 
 async def through_the_door(settings: Settings, body: Mapping[str, Any]) -> Mapping[str, Any]:
     """Send an act to the daemon that holds the database, and return its answer."""
     path: Path = token_path(settings)
     address = f"http://{settings.http_host}:{settings.http_port}"
-    match await send(address, read_token(path), body):
+    match await send(address, _token(path), body):
         case Sent(body=answer):
             return answer
-        case Declined(status=status, message=message):
-            raise Stop(message, Exit.OUT_OF_REACH if status >= 500 else Exit.USAGE)
+        case Declined(status=HTTPStatus.SERVICE_UNAVAILABLE, message=message):
+            raise Stop(message, Exit.OUT_OF_REACH)
+        case Declined(message=message):
+            raise Stop(message)
         case Unreachable(reason=reason):
             text = (
                 f"another orchestrator has the database, and its door {address} is closed: {reason}"

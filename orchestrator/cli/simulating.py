@@ -17,6 +17,7 @@ from orchestrator.simulator.moods import MOODS
 from orchestrator.simulator.world import Azure
 
 _DEFAULT_LISTEN = "127.0.0.1:8471"
+_LAST_PORT = 65_535
 
 
 @click.command()
@@ -29,7 +30,7 @@ _DEFAULT_LISTEN = "127.0.0.1:8471"
 @click.option(
     "--listen", default=_DEFAULT_LISTEN, show_default=True, help="Loopback only; port 0 is any."
 )
-def simulate(  # noqa: PLR0913 - each is an option of the command
+def simulate(  # noqa: PLR0913 - click passes each option by its name
     vms: int,
     fleet_file: Path | None,
     mood: str,
@@ -67,7 +68,7 @@ async def _simulate(azure: Azure, vms: int, host: str, port: int) -> Exit:
 
 def _address(listen: str) -> tuple[str, int]:
     host, _, port = listen.rpartition(":")
-    if host not in {"127.0.0.1", "localhost"} or not port.isdigit() or int(port) > 65_535:
+    if host not in {"127.0.0.1", "localhost"} or not port.isdigit() or int(port) > _LAST_PORT:
         message = f"--listen {listen} is not 127.0.0.1:PORT; the simulator serves loopback only."
         raise Stop(message)
     return host, int(port)

@@ -83,6 +83,7 @@ def raw(database) -> Raw:
             result = connection.execute(text(statement), values)
             return [dict(row) for row in result.mappings()] if result.returns_rows else []
 
-        return await database.transact(database.writer, unit)
+        found: list[dict[str, Any]] = await database.write(unit)
+        return found
 
     return run

@@ -8,6 +8,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from hypothesis import strategies as st
 
+from orchestrator.domain.model import AttemptId
 from orchestrator.domain.operation import (
     Accepted,
     Began,
@@ -17,22 +18,41 @@ from orchestrator.domain.operation import (
     Dropped,
     Escalated,
     Event,
+    FailureClass,
     Forgiven,
     Granted,
     IllegalTransitionError,
     Intended,
     Operation,
+    Outcome,
     Passed,
     Reported,
     State,
+    Wait,
+    Why,
     Withdrawn,
     transition,
 )
 
-EVENTS = (
-    Accepted, Began, Broke, Deferred, Doubted, Dropped, Escalated, Forgiven, Granted, Intended,
-    Passed, Reported, Withdrawn,
-)  # fmt: skip
+_AT = datetime(2026, 11, 22, tzinfo=UTC)
+_WHY = Why("code", "text")
+EVENTS: tuple[Event, ...] = (
+    Began(_AT),
+    Deferred(_AT, Wait.BUSY, _WHY),
+    Intended(_AT, AttemptId("a"), None),
+    Accepted(_AT, None, _AT, tracked=True),
+    Doubted(_AT, _AT, _WHY),
+    Reported(_AT, _AT, None, None),
+    Passed(_AT, Outcome.SUCCEEDED, _WHY),
+    Broke(_AT, FailureClass.GUEST, _WHY),
+    Escalated(_AT, _AT, _WHY),
+    Dropped(_AT, _WHY),
+    Withdrawn(_AT, _WHY),
+    Granted(_AT, Wait.GRANTED, _WHY),
+    Forgiven(_AT, _WHY),
+)
+"""One event of each kind: whether it may happen depends on its kind alone."""
+
 moments = st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - hypothesis adds the zone
 words = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
 _PLAIN: dict[object, st.SearchStrategy[Any]] = {
@@ -49,14 +69,14 @@ _PLAIN: dict[object, st.SearchStrategy[Any]] = {
 
 def some(kind: Any) -> st.SearchStrategy[Any]:
     """Return any value of a type."""
-    kind = getattr(kind, "__supertype__", kind)
+    kind = getattr(kind, "__supertype__", kind)  # of a NewType
     if kind in _PLAIN:
         return _PLAIN[kind]
     if get_origin(kind) in {types.UnionType, Union}:
         return st.one_of(*map(some, get_args(kind)))
     if get_origin(kind) is tuple:
         return _tuples(get_args(kind))
-    if dataclasses.is_dataclass(kind):
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         return st.builds(kind, **{name: some(hint) for name, hint in _fields(kind).items()})
     assert issubclass(kind, StrEnum), kind
     return st.sampled_from(list(kind))
@@ -81,7 +101,7 @@ operations = st.builds(
 
 def next_events(op: Operation) -> st.SearchStrategy[Event]:
     """Return any event that may happen to an operation."""
-    return st.one_of(*map(some, EVENTS)).filter(lambda event: may_happen(op, event))
+    return st.one_of(*(some(type(event)) for event in EVENTS if may_happen(op, event)))
 
 
 def may_happen(op: Operation, event: Event) -> bool:

@@ -111,7 +111,7 @@ async def test_a_changed_byte_or_a_missing_line_is_found(store, database, meddli
     lease, (op,) = await opened(store, "vm-1")
     await moved(store, lease, op, Began(NOW))
     assert await store.verify_chain("run-1") is None
-    await database.transact(database.writer, lambda c: _meddle(c, meddling))
+    await database.write(lambda c: _meddle(c, meddling))
     broken = await store.verify_chain("run-1")
     assert isinstance(broken, Broken)
     assert broken.seq <= 4

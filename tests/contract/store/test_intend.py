@@ -58,11 +58,12 @@ async def ended(store, lease, op, end: AttemptEnd, *events):
 
 async def test_an_intent_leaves_the_operation_submitting_and_its_attempt_row(store):
     lease, op = await prepared(store)
-    move = an_intent(op)
+    attempt = an_attempt()
+    move = an_intent(op, attempt=attempt)
     assert await store.intend(lease, move) == Saved()
     assert (await store.load(op.run_id)).operations == (move.after,)
     (row,) = await store.rows("v_attempts")
-    assert row["client_request_id"] == move.after.state.attempt
+    assert row["client_request_id"] == attempt
     assert (row["attempt"], row["end"]) == (1, None)
     (row,) = await store.rows("v_operations")
     assert (row["state"], row["started_at"]) == ("submitting", "2026-11-22T18:00:00.123456Z")

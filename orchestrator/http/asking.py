@@ -1,0 +1,178 @@
+"""What a request to steer says: bytes in, values out, every problem at once. Pure."""
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from orchestrator.domain.model import RunId, VmId
+from orchestrator.domain.record import ActKind, Resolution
+
+OPEN: Final = "run"
+"""The one act that opens a run; all others are an `ActKind`."""
+_NOBODY: Final = "local"
+"""Who asked, when the request does not say: whoever may read the token."""
+_MOST_PROBLEMS: Final = 20
+_LONGEST_KEY: Final = 60
+
+_STEERING: Final = frozenset(
+    "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+)
+"""What turns the direction of a text."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Steer:
+    """An act on a run; None stands for the only open one."""
+
+    kind: ActKind
+    run: RunId | None
+    actor: str
+    because: str
+    id: str | None
+    vms: tuple[VmId, ...]
+    wave: str | None
+    code: str | None
+    resolution: Resolution | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenPlan:
+    """Open a run of a plan now."""
+
+    plan: str
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unclear:
+    """What is wrong with the request, each in one sentence."""
+
+    problems: tuple[str, ...]
+
+
+def _one_line(text: str) -> str:
+    """Make any white space one space; what steers a terminal is refused."""
+    line = " ".join(text.split())
+    for each in line:
+        if unicodedata.category(each) in {"Cc", "Cs", "Zl", "Zp"} or each in _STEERING:
+            raise ValueError(f"no control character, please (U+{ord(each):04X})")
+    if not line:
+        raise ValueError("this is empty")
+    return line
+
+
+_Name = Annotated[str, Field(strict=True, max_length=200), AfterValidator(_one_line)]
+_Vm = Annotated[str, Field(strict=True, max_length=600), AfterValidator(_one_line)]
+_Reason = Annotated[str, Field(strict=True, max_length=1000), AfterValidator(_one_line)]
+
+
+class _Body(BaseModel):
+    """The body as JSON spells it."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    act: Literal["pause", "resume", "halt", "cancel", "retry", "resolve", "run"]
+    run: _Name | None = None
+    plan: _Name | None = None
+    vms: Annotated[list[_Vm], Field(min_length=1)] | None = None
+    wave: _Name | None = None
+    reason_code: _Name | None = None
+    resolution: Resolution | None = Field(default=None, alias="as")
+    because: _Reason | None = None
+    actor: _Name | None = None
+    id: UUID | None = None
+
+
+_ALWAYS = {"act", "because", "actor", "id"}
+_CHOICE = {"vms", "wave", "reason_code"}
+_TAKES: Final[Mapping[str, set[str]]] = {
+    OPEN: {"plan"},
+    "pause": {"run"},
+    "resume": {"run"},
+    "halt": {"run"},
+    "cancel": {"run"},
+    "retry": {"run", *_CHOICE},
+    "resolve": {"run", "as", *_CHOICE},
+}
+_NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
+    OPEN: ("plan",),
+    "pause": (),
+    "resume": ("because",),
+    "halt": ("because",),
+    "cancel": ("because",),
+    "retry": ("because",),
+    "resolve": ("because", "as"),
+}
+
+
+def read(body: bytes) -> Steer | OpenPlan | Unclear:
+    """Read the body of `POST /api/v1/acts`."""
+    try:
+        given = json.loads(body.decode("utf-8"), object_pairs_hook=_once)
+    except (ValueError, RecursionError) as error:
+        said = f": {error}" if isinstance(error, _TwiceError) else ""
+        return Unclear((f"the body is no JSON that can be read{said}",))
+    if not isinstance(given, dict):
+        return Unclear(("the body is no JSON object",))
+    problems = list(_unfit(given))
+    try:
+        asked = _Body.model_validate(given)
+    except ValidationError as error:
+        problems = [*_told(error), *problems]
+        return Unclear(tuple(problems[:_MOST_PROBLEMS]))
+    return Unclear(tuple(problems)) if problems else _value(asked)
+
+
+class _TwiceError(ValueError):
+    """A key stands twice: nobody can tell which was meant."""
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise _TwiceError("a key stands twice")
+    return found
+
+
+def _unfit(given: Mapping[str, Any]) -> Iterator[str]:
+    """Tell what an act lacks, and what it was given and would have to ignore."""
+    act = given.get("act")
+    if not isinstance(act, str) or act not in _TAKES:
+        return
+    there = {key for key, value in given.items() if value is not None}
+    for key in _NEEDS[act]:
+        if key not in there:
+            yield f"{key}: {act} needs it"
+    known = {field.alias or name for name, field in _Body.model_fields.items()}
+    for key in sorted(there & known - _TAKES[act] - _ALWAYS):
+        yield f"{key}: {act} does not take it"
+
+
+def _told(error: ValidationError) -> Iterator[str]:
+    for problem in error.errors(include_url=False, include_context=False, include_input=False):
+        where = ".".join(str(part)[:_LONGEST_KEY] for part in problem["loc"])
+        what = re.sub("^Value error, ", "", problem["msg"])
+        yield f"{where}: {what[:1].lower()}{what[1:]}"
+
+
+def _value(asked: _Body) -> Steer | OpenPlan:
+    actor = asked.actor or _NOBODY
+    if asked.act == OPEN:
+        return OpenPlan(plan=asked.plan or "", actor=actor)
+    return Steer(
+        kind=ActKind(asked.act),
+        run=RunId(asked.run) if asked.run else None,
+        actor=actor,
+        because=asked.because or "",
+        id=str(asked.id) if asked.id else None,
+        vms=tuple(VmId(name) for name in asked.vms or ()),
+        wave=asked.wave,
+        code=asked.reason_code,
+        resolution=asked.resolution,
+    )

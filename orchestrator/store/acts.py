@@ -1,0 +1,52 @@
+"""What people ask of a run: insert-only rows, and the answers to them. It applies none."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, exists, select
+
+from orchestrator.domain.model import RunId
+from orchestrator.domain.record import Act, ActDone
+from orchestrator.store import events, rows, schema, statements
+from orchestrator.store.chain import Line, detail_text
+
+_act = schema.act
+_done = schema.act_done
+is_answered = exists().where(_done.c.act_id == _act.c.id)
+
+
+def ask(connection: Connection, act: Act) -> None:
+    """Insert an act and its line in the run's log; the same id a second time changes nothing."""
+    if not statements.insert_once(connection, _act, rows.act_to_row(act)):
+        return
+    detail = {
+        "act": act.id,
+        "kind": act.kind,
+        "vms": list(act.vms),
+        "wave": act.wave,
+        "code": act.code,
+        "resolution": act.resolution,
+    }
+    given = {name: value for name, value in detail.items() if value}
+    line = Line(
+        at=act.at,
+        event="act.asked",
+        actor=act.actor,
+        why=act.because,
+        detail=detail_text(given),
+    )
+    events.append(connection, act.run_id, [line])
+
+
+def waiting(connection: Connection, run_id: RunId) -> Sequence[Act]:
+    """Read the acts without an answer, oldest first."""
+    query = select(_act).where(_act.c.run_id == run_id, ~is_answered).order_by(_act.c.at, _act.c.id)
+    return [rows.act_from_row(row) for row in connection.execute(query).mappings()]
+
+
+def answer(connection: Connection, actor: str, done: ActDone) -> Sequence[Line]:
+    """Insert an answer and return its line for the log; an act has one answer only."""
+    row = {"act_id": done.act_id, "at": done.at, "result": done.result}
+    if not statements.insert_once(connection, _done, row):
+        return []
+    detail = detail_text({"act": done.act_id})
+    return [Line(at=done.at, event="act.answered", actor=actor, why=done.result, detail=detail)]

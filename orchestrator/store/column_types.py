@@ -1,0 +1,82 @@
+"""How times and outside text lie in a column, the same to read on both databases. No tables."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import TIMESTAMP, Dialect, Text
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+NO_TEXT = "\N{REPLACEMENT CHARACTER}"
+
+
+def moment_text(at: datetime) -> str:
+    """Return a time as fixed-width UTC text, `2026-11-22T18:00:00.000000Z`: it sorts as it reads.
+
+    Raises `ValueError` for a time without a zone.
+    """
+    if at.tzinfo is None:
+        raise ValueError(f"{at} has no time zone")
+    return at.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+
+
+def plain(text: str) -> str:
+    """Return text that both databases can hold: no NUL (PostgreSQL), no half of a surrogate pair
+    (UTF-8). Azure's error texts and VM tags come from outside and may hold either."""
+    clean = text.encode("utf-8", "replace").decode() if not text.isascii() else text
+    return clean.replace("\0", NO_TEXT)
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware time: fixed-width UTC text on SQLite, `timestamptz` on PostgreSQL."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Choose the column's type."""
+        native = dialect.name == "postgresql"
+        return dialect.type_descriptor(TIMESTAMP(timezone=True) if native else Text())
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:  # noqa: ANN401 - SQLAlchemy's
+        """Hand a time to the driver."""
+        if value is None:
+            return None
+        return value if dialect.name == "postgresql" else moment_text(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ANN401 - SQLAlchemy's
+        """Take a time from the driver, in UTC."""
+        if value is None:
+            return None
+        at = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+        return at.astimezone(UTC)
+
+
+class MomentText(TypeDecorator[str]):
+    """A time column read as fixed-width UTC text on both databases: for the public views."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Choose the type that the column really has."""
+        return Moment().load_dialect_impl(dialect)
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ANN401 - SQLAlchemy's
+        """Hand a time, given as ISO 8601 text with a zone, to the driver."""
+        at = None if value is None else datetime.fromisoformat(value)
+        return Moment().process_bind_param(at, dialect)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ANN401 - SQLAlchemy's
+        """Take a time from the driver."""
+        return moment_text(value) if isinstance(value, datetime) else value
+
+
+class PlainText(TypeDecorator[str]):
+    """Text of any length; what a database could not hold is replaced before it gets there."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Hand text to the driver."""
+        return None if value is None else plain(value)

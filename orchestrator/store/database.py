@@ -1,0 +1,54 @@
+"""A database of either kind: what writes and what reads, and errors that people understand."""
+
+from typing import TypeVar
+
+from orchestrator.store import postgres, sqlite
+from orchestrator.store.address import Address
+from orchestrator.store.trouble import translate
+from orchestrator.store.unit import Connections, Unit
+
+T = TypeVar("T")
+
+
+class Database:
+    """The connections of one process to one database; the first one is made by the first unit."""
+
+    def __init__(self, address: Address, *, durable: bool = True) -> None:
+        """Prepare to connect. Without `durable` SQLite does not wait for the disk: for tests and
+        demos. What PostgreSQL waits for is its own setting."""
+        self.address = address
+        self._writing: Connections
+        self._reading: Connections
+        if address.file is None:
+            self._writing, self._reading = (
+                postgres.writing(address.url),
+                postgres.reading(address.url),
+            )
+        else:
+            self._writing = sqlite.writing(address.url, durable=durable)
+            self._reading = sqlite.reading(address.url)
+
+    async def write(self, unit: Unit[T]) -> T:
+        """Run a unit in a transaction of its own, on the connection that writes.
+
+        Raises `StoreUnavailableError` when the database is the reason, else what the unit raises.
+        """
+        return await self._run(self._writing, unit)
+
+    async def read(self, unit: Unit[T]) -> T:
+        """Run a unit that only reads, on one consistent picture. Raises as `write` does."""
+        return await self._run(self._reading, unit)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._reading.close()
+        await self._writing.close()
+
+    async def _run(self, connections: Connections, unit: Unit[T]) -> T:
+        try:
+            return await connections.run(unit)
+        except Exception as error:
+            translated = translate(self.address.label, error)
+            if translated is error:
+                raise
+            raise translated from error

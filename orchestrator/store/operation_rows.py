@@ -1,0 +1,298 @@
+"""An operation as a row, and back. Pure: the round trip is a property over all states."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from orchestrator.domain.model import ActivityId, AttemptId, RunId, Target, VmId
+from orchestrator.domain.operation import (
+    STATE_NAMES,
+    Cancelled,
+    Conflict,
+    Failed,
+    FailureClass,
+    InProgress,
+    NeedsHuman,
+    Operation,
+    Outcome,
+    Preparing,
+    Queued,
+    Skipped,
+    State,
+    Submitting,
+    Succeeded,
+    Unknown,
+    Verifying,
+    Wait,
+    Why,
+)
+from orchestrator.domain.result import Result
+
+Row = Mapping[Any, Any]
+Values = dict[str, Any]
+
+_STATE_COLUMNS: Final = (
+    "since", "not_before", "wait", "busy_since", "reason_code", "reason", "attempt_id",
+    "intent_at", "baseline_id", "settle_at", "conflict", "activity_id", "deadline_at", "tracked",
+    "locked_until", "outcome", "failure_class", "finished_at",
+)  # fmt: skip
+_RESULT_COLUMNS: Final = (
+    "result_status", "installed", "failed", "pending", "excluded", "not_selected",
+    "reboot_status", "window_exceeded", "error_code", "error_message",
+)  # fmt: skip
+_BLANK: Final[Mapping[str, None]] = dict.fromkeys((*_STATE_COLUMNS, *_RESULT_COLUMNS))
+
+
+def operation_to_row(op: Operation) -> Values:
+    """Flatten an operation: a value for every column of its table."""
+    return {
+        "run_id": op.run_id,
+        "vm_id": op.target.vm_id,
+        "wave": op.wave,
+        "vm_name": op.target.name,
+        "subscription_id": op.target.subscription_id,
+        "resource_group": op.target.resource_group,
+        "region": op.target.region,
+        "os": op.target.os,
+        "state": STATE_NAMES[type(op.state)],
+        "attempt": op.attempt,
+        "version": op.version,
+        "started_at": op.started_at,
+        "forgiven": op.forgiven,
+        **_BLANK,
+        **_state_to_row(op.state),
+    }
+
+
+def operation_from_row(row: Row) -> Operation:
+    """Rebuild an operation. Raises `KeyError` for a state that this version does not know."""
+    target = Target(
+        vm_id=VmId(row["vm_id"]),
+        name=row["vm_name"],
+        subscription_id=row["subscription_id"],
+        resource_group=row["resource_group"],
+        region=row["region"],
+        os=row["os"],
+    )
+    return Operation(
+        run_id=RunId(row["run_id"]),
+        wave=row["wave"],
+        target=target,
+        state=_STATES[row["state"]](row),
+        attempt=row["attempt"],
+        started_at=row["started_at"],
+        forgiven=row["forgiven"],
+        version=row["version"],
+    )
+
+
+def _state_to_row(state: State) -> Values:
+    match state:
+        case Queued():
+            return _queued_to_row(state)
+        case Preparing(since, busy_since):
+            return {"since": since, "busy_since": busy_since}
+        case Submitting() | Unknown() | InProgress() | Verifying() | NeedsHuman():
+            return _started_to_row(state)
+        case Succeeded() | Failed() | Skipped() | Cancelled():
+            return _ended_to_row(state)
+
+
+def _queued_to_row(state: Queued) -> Values:
+    return {
+        "not_before": state.not_before,
+        "wait": state.wait,
+        "busy_since": state.busy_since,
+        **_why_to_row(state.why),
+    }
+
+
+def _started_to_row(state: Submitting | Unknown | InProgress | Verifying | NeedsHuman) -> Values:
+    match state:
+        case Submitting(attempt, intent_at, baseline):
+            return {"attempt_id": attempt, "intent_at": intent_at, "baseline_id": baseline}
+        case Unknown():
+            return _unknown_to_row(state)
+        case InProgress(attempt, intent_at, activity, since, deadline, tracked):
+            return {
+                "attempt_id": attempt,
+                "intent_at": intent_at,
+                "activity_id": activity,
+                "since": since,
+                "deadline_at": deadline,
+                "tracked": tracked,
+            }
+        case Verifying(attempt, activity, since, deadline, result):
+            values = {"attempt_id": attempt, "activity_id": activity, "since": since}
+            return {**values, "deadline_at": deadline, **_result_to_row(result)}
+        case NeedsHuman(attempt, activity, since, until, why):
+            values = {"attempt_id": attempt, "activity_id": activity, "since": since}
+            return {**values, "locked_until": until, **_why_to_row(why)}
+
+
+def _unknown_to_row(state: Unknown) -> Values:
+    return {
+        "attempt_id": state.attempt,
+        "intent_at": state.intent_at,
+        "baseline_id": state.baseline,
+        "since": state.since,
+        "settle_at": state.settle_at,
+        "activity_id": state.expected,
+        "conflict": state.conflict,
+        **_why_to_row(state.why),
+    }
+
+
+def _ended_to_row(state: Succeeded | Failed | Skipped | Cancelled) -> Values:
+    values = {"finished_at": state.at, **_why_to_row(state.why)}
+    match state:
+        case Succeeded(_, outcome, _, activity, result):
+            values |= {"outcome": outcome, "activity_id": activity, **_result_to_row(result)}
+        case Failed(_, failure, _, activity, result):
+            values |= {"outcome": Outcome.FAILED, "failure_class": failure}
+            values |= {"activity_id": activity, **_result_to_row(result)}
+        case Skipped():
+            values["outcome"] = Outcome.SKIPPED
+        case Cancelled():
+            values["outcome"] = Outcome.CANCELLED
+    return values
+
+
+def _queued(row: Row) -> Queued:
+    wait = None if row["wait"] is None else Wait(row["wait"])
+    return Queued(row["not_before"], wait, _why(row), row["busy_since"])
+
+
+def _preparing(row: Row) -> Preparing:
+    return Preparing(row["since"], row["busy_since"])
+
+
+def _submitting(row: Row) -> Submitting:
+    return Submitting(AttemptId(row["attempt_id"]), row["intent_at"], _activity(row, "baseline_id"))
+
+
+def _unknown(row: Row) -> Unknown:
+    return Unknown(
+        attempt=AttemptId(row["attempt_id"]),
+        intent_at=row["intent_at"],
+        baseline=_activity(row, "baseline_id"),
+        since=row["since"],
+        settle_at=row["settle_at"],
+        why=_reason(row),
+        expected=_activity(row),
+        conflict=None if row["conflict"] is None else Conflict(row["conflict"]),
+    )
+
+
+def _in_progress(row: Row) -> InProgress:
+    return InProgress(
+        attempt=AttemptId(row["attempt_id"]),
+        intent_at=row["intent_at"],
+        activity=_activity(row),
+        since=row["since"],
+        deadline=row["deadline_at"],
+        tracked=row["tracked"],
+    )
+
+
+def _verifying(row: Row) -> Verifying:
+    return Verifying(
+        attempt=AttemptId(row["attempt_id"]),
+        activity=_activity(row),
+        since=row["since"],
+        deadline=row["deadline_at"],
+        result=_result(row),
+    )
+
+
+def _needs_human(row: Row) -> NeedsHuman:
+    return NeedsHuman(
+        attempt=AttemptId(row["attempt_id"]),
+        activity=_activity(row),
+        since=row["since"],
+        locked_until=row["locked_until"],
+        why=_reason(row),
+    )
+
+
+def _succeeded(row: Row) -> Succeeded:
+    outcome, activity = Outcome(row["outcome"]), _activity(row)
+    return Succeeded(row["finished_at"], outcome, _reason(row), activity, _result(row))
+
+
+def _failed(row: Row) -> Failed:
+    failure, activity = FailureClass(row["failure_class"]), _activity(row)
+    return Failed(row["finished_at"], failure, _reason(row), activity, _result(row))
+
+
+def _skipped(row: Row) -> Skipped:
+    return Skipped(row["finished_at"], _reason(row))
+
+
+def _cancelled(row: Row) -> Cancelled:
+    return Cancelled(row["finished_at"], _reason(row))
+
+
+_BUILDERS: Final[Mapping[type[State], Callable[[Row], State]]] = {
+    Queued: _queued,
+    Preparing: _preparing,
+    Submitting: _submitting,
+    Unknown: _unknown,
+    InProgress: _in_progress,
+    Verifying: _verifying,
+    NeedsHuman: _needs_human,
+    Succeeded: _succeeded,
+    Failed: _failed,
+    Skipped: _skipped,
+    Cancelled: _cancelled,
+}
+_STATES: Final = {STATE_NAMES[state]: builder for state, builder in _BUILDERS.items()}
+
+
+def _activity(row: Row, column: str = "activity_id") -> ActivityId | None:
+    return None if row[column] is None else ActivityId(row[column])
+
+
+def _why(row: Row) -> Why | None:
+    return None if row["reason_code"] is None else Why(row["reason_code"], row["reason"])
+
+
+def _reason(row: Row) -> Why:
+    return Why(row["reason_code"], row["reason"])
+
+
+def _why_to_row(why: Why | None) -> Values:
+    return {} if why is None else {"reason_code": why.code, "reason": why.text}
+
+
+def _result_to_row(result: Result | None) -> Values:
+    if result is None:
+        return {}
+    return {
+        "result_status": result.status,
+        "installed": result.installed,
+        "failed": result.failed,
+        "pending": result.pending,
+        "excluded": result.excluded,
+        "not_selected": result.not_selected,
+        "reboot_status": result.reboot,
+        "window_exceeded": result.window_exceeded,
+        "error_code": result.error_code,
+        "error_message": result.error_message,
+    }
+
+
+def _result(row: Row) -> Result | None:
+    if row["result_status"] is None:
+        return None
+    return Result(
+        status=row["result_status"],
+        installed=row["installed"],
+        failed=row["failed"],
+        pending=row["pending"],
+        excluded=row["excluded"],
+        not_selected=row["not_selected"],
+        reboot=row["reboot_status"],
+        window_exceeded=row["window_exceeded"],
+        error_code=row["error_code"],
+        error_message=row["error_message"],
+    )

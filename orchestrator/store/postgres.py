@@ -1,0 +1,77 @@
+"""A PostgreSQL server over asyncpg: who writes, who reads, how long anything may take."""
+
+import asyncio
+from typing import Any, Final, TypeVar
+
+from sqlalchemy.engine import URL
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from orchestrator.ports import StoreUnavailableError
+from orchestrator.store.unit import Unit
+
+T = TypeVar("T")
+STATEMENT_SECONDS: Final = 5
+"""How long the server works on one statement, or waits for the next one of a transaction."""
+_CONNECT_SECONDS: Final = 10
+_READERS: Final = 4
+
+
+def writing(url: URL) -> "Sessions":
+    """Return the session that writes."""
+    return Sessions(url, 1, {})
+
+
+def reading(url: URL) -> "Sessions":
+    """Return the sessions that read: each transaction sees one consistent picture."""
+    only = {"default_transaction_read_only": "on"}
+    return Sessions(url, _READERS, only, isolation_level="REPEATABLE READ")
+
+
+class Sessions:
+    """Sessions on one server. Raises `StoreUnavailableError` where asyncpg is not installed."""
+
+    def __init__(
+        self,
+        url: URL,
+        size: int,
+        settings: dict[str, str],
+        **options: Any,  # noqa: ANN401 - SQLAlchemy's own
+    ) -> None:
+        limit = str(STATEMENT_SECONDS * 1000)
+        always = {
+            "application_name": "orchestrator",
+            "idle_in_transaction_session_timeout": limit,
+            "statement_timeout": limit,
+            "timezone": "UTC",
+        }
+        connect = {
+            "server_settings": always | settings,
+            "target_session_attrs": "primary",  # what a standby says is old
+            "timeout": _CONNECT_SECONDS,
+            "command_timeout": 2 * STATEMENT_SECONDS,  # the network may swallow an answer
+        }
+        options |= {"connect_args": connect, "pool_size": size, "max_overflow": 0}
+        try:
+            self._engine = create_async_engine(url, **options)
+        except ModuleNotFoundError as error:
+            reason = "PostgreSQL needs the extra `postgres` (asyncpg), which is not installed"
+            raise StoreUnavailableError(f"{reason}.") from error
+        self._running: set[asyncio.Task[Any]] = set()
+
+    async def run(self, unit: Unit[T]) -> T:
+        """Run a unit in a transaction. A caller that is cancelled gives up only the answer: a
+        query that was cancelled would take its session with it."""
+        task = asyncio.create_task(self._transact(unit))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return await asyncio.shield(task)
+
+    async def close(self) -> None:
+        """Finish what runs and close every session."""
+        if self._running:
+            await asyncio.wait(self._running)
+        await self._engine.dispose()
+
+    async def _transact(self, unit: Unit[T]) -> T:
+        async with self._engine.begin() as connection:
+            return await connection.run_sync(unit)

@@ -1,0 +1,201 @@
+"""Runs, waves and the records beside them as rows, and back. Pure; operations have their own
+module."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from orchestrator.domain.answer import Tracker
+from orchestrator.domain.model import ActivityId, AttemptId, Run, RunId, RunStatus, Wave, WaveStatus
+from orchestrator.domain.record import Act, ActKind, Fire, Grant, Receipt, Resolution, Watch
+from orchestrator.domain.result import Patch
+from orchestrator.store import documents
+
+Row = Mapping[Any, Any]
+Values = dict[str, Any]
+
+RUN_MOVES: Final = ("status", "reason", "version", "deadline_at", "closed_at")
+"""The columns of a run that may change after it was opened."""
+WAVE_MOVES: Final = (
+    "status", "reason", "allowed", "max_parallel", "opened_at", "baking_until", "closed_at",
+    "excused",
+)  # fmt: skip
+"""The columns of a wave that may change after its run was opened."""
+
+
+def run_to_row(run: Run) -> Values:
+    """Flatten a run: the resolved plan is one document."""
+    return {
+        "id": run.id,
+        "plan": run.plan.name,
+        "spec": documents.plan_text(run.plan),
+        "config_hash": run.config_hash,
+        "opened_by": run.opened_by,
+        "parent": run.parent,
+        "opened_at": run.opened_at,
+        **run_moving_parts(run),
+    }
+
+
+def run_moving_parts(run: Run) -> Values:
+    """Return the columns of a run that may change after it was opened."""
+    return {name: getattr(run, name) for name in RUN_MOVES}
+
+
+def run_from_row(row: Row) -> Run:
+    """Rebuild a run."""
+    return Run(
+        id=RunId(row["id"]),
+        plan=documents.plan_from(row["spec"]),
+        status=RunStatus(row["status"]),
+        opened_at=row["opened_at"],
+        deadline_at=row["deadline_at"],
+        config_hash=row["config_hash"],
+        opened_by=row["opened_by"],
+        reason=row["reason"],
+        closed_at=row["closed_at"],
+        parent=None if row["parent"] is None else RunId(row["parent"]),
+        version=row["version"],
+    )
+
+
+def wave_to_row(run_id: RunId, wave: Wave) -> Values:
+    """Flatten a wave."""
+    return {
+        "run_id": run_id,
+        "position": wave.position,
+        "name": wave.spec.name,
+        "spec": documents.wave_text(wave.spec),
+        "vms": wave.vms,
+        **wave_moving_parts(wave),
+    }
+
+
+def wave_moving_parts(wave: Wave) -> Values:
+    """Return the columns of a wave that may change after its run was opened."""
+    return {name: getattr(wave, name) for name in WAVE_MOVES}
+
+
+def wave_from_row(row: Row) -> Wave:
+    """Rebuild a wave."""
+    return Wave(
+        position=row["position"],
+        spec=documents.wave_from(row["spec"]),
+        vms=row["vms"],
+        status=WaveStatus(row["status"]),
+        reason=row["reason"],
+        allowed=row["allowed"],
+        max_parallel=row["max_parallel"],
+        opened_at=row["opened_at"],
+        baking_until=row["baking_until"],
+        closed_at=row["closed_at"],
+        excused=row["excused"],
+    )
+
+
+def watch_to_row(watch: Watch) -> Values:
+    """Flatten a polling state."""
+    return {
+        "next_at": watch.next_at,
+        "polls": watch.polls,
+        "last_at": watch.last_at,
+        "by_view": watch.by_view,
+    }
+
+
+def watch_from_row(row: Row) -> Watch:
+    """Rebuild a polling state."""
+    return Watch(
+        next_at=row["next_at"], polls=row["polls"], last_at=row["last_at"], by_view=row["by_view"]
+    )
+
+
+def receipt_to_row(receipt: Receipt) -> Values:
+    """Flatten a receipt: the operation URLs stay as they came."""
+    return {
+        "attempt_id": receipt.attempt,
+        "at": receipt.at,
+        "status_url": receipt.tracker.status_url,
+        "location_url": receipt.tracker.location_url,
+        "activity_id": receipt.activity,
+    }
+
+
+def receipt_from_row(row: Row) -> Receipt:
+    """Rebuild a receipt."""
+    activity = row["activity_id"]
+    return Receipt(
+        attempt=AttemptId(row["attempt_id"]),
+        at=row["at"],
+        tracker=Tracker(status_url=row["status_url"], location_url=row["location_url"]),
+        activity=None if activity is None else ActivityId(activity),
+    )
+
+
+def grant_to_row(grant: Grant) -> Values:
+    """Flatten a grant."""
+    return {
+        "run_id": grant.run_id,
+        "vm_id": grant.vm_id,
+        "attempt": grant.attempt,
+        "kind": grant.kind,
+        "actor": grant.actor,
+        "why": grant.why,
+        "at": grant.at,
+    }
+
+
+def patch_to_row(patch: Patch) -> Values:
+    """Flatten a patch; its classifications become one text, `Critical, Security`."""
+    return {
+        "patch_id": patch.patch_id,
+        "name": patch.name,
+        "version": patch.version,
+        "kb_id": patch.kb_id,
+        "classifications": ", ".join(patch.classifications),
+        "state": patch.state,
+    }
+
+
+def act_to_row(act: Act) -> Values:
+    """Flatten an act."""
+    return {
+        "id": act.id,
+        "run_id": act.run_id,
+        "kind": act.kind,
+        "actor": act.actor,
+        "because": act.because,
+        "at": act.at,
+        "vms": documents.vms_text(act.vms),
+        "wave": act.wave,
+        "code": act.code,
+        "resolution": act.resolution,
+    }
+
+
+def act_from_row(row: Row) -> Act:
+    """Rebuild an act."""
+    resolution = row["resolution"]
+    return Act(
+        id=row["id"],
+        run_id=RunId(row["run_id"]),
+        kind=ActKind(row["kind"]),
+        actor=row["actor"],
+        because=row["because"],
+        at=row["at"],
+        vms=documents.vms_from(row["vms"]),
+        wave=row["wave"],
+        code=row["code"],
+        resolution=None if resolution is None else Resolution(resolution),
+    )
+
+
+def fire_to_row(fire: Fire) -> Values:
+    """Flatten a fire."""
+    return {
+        "plan": fire.plan,
+        "local": fire.local,
+        "at": fire.at,
+        "result": fire.result,
+        "reason": fire.reason,
+        "run_id": fire.run_id,
+    }

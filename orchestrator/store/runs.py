@@ -1,0 +1,125 @@
+"""Runs: opened with all their rows, named, and read as one picture."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, Select, exists, or_, select
+
+from orchestrator.domain.model import AttemptId, Run, RunId, VmId, Wave
+from orchestrator.domain.operation import Operation
+from orchestrator.domain.record import Fact, Fire, Receipt, Snapshot, Watch
+from orchestrator.ports import Refused, Saved
+from orchestrator.store import acts, events, rows, schedules, schema, statements
+from orchestrator.store.lines import opening_lines
+from orchestrator.store.operation_rows import operation_from_row, operation_to_row
+
+_run, _wave, _operation = schema.run, schema.wave, schema.operation
+_watch, _receipt = schema.watch, schema.receipt
+
+
+def open_run(
+    connection: Connection,
+    run: Run,
+    waves: Sequence[Wave],
+    operations: Sequence[Operation],
+    facts: Sequence[Fact],
+    fire: Fire | None,
+) -> Saved | Refused:
+    """Insert a run with its waves, operations, log and fire."""
+    answer = _known(connection, run) or _in_the_way(connection, run, fire)
+    if answer is not None:
+        return answer
+    connection.execute(_run.insert(), rows.run_to_row(run))
+    if waves:
+        connection.execute(_wave.insert(), [rows.wave_to_row(run.id, wave) for wave in waves])
+    if operations:
+        connection.execute(_operation.insert(), [operation_to_row(op) for op in operations])
+    if fire is not None:
+        schedules.fire(connection, fire)
+    events.append(connection, run.id, opening_lines(run, waves, operations, facts))
+    return Saved()
+
+
+def open_runs(connection: Connection) -> Sequence[RunId]:
+    """Name the runs that are not closed, and closed ones with an act that waits, oldest first."""
+    asked = exists().where(schema.act.c.run_id == _run.c.id, ~acts.is_answered)
+    query = (
+        select(_run.c.id)
+        .where(or_(_run.c.closed_at.is_(None), asked))
+        .order_by(_run.c.opened_at, _run.c.id)
+    )
+    return [RunId(run_id) for run_id in connection.execute(query).scalars()]
+
+
+def queued_elsewhere(connection: Connection, vms: Sequence[VmId]) -> Mapping[VmId, RunId]:
+    """Tell which of these VMs are queued in an open run; of several runs the oldest is named."""
+    query = (
+        select(_operation.c.vm_id, _operation.c.run_id)
+        .join(_run, _run.c.id == _operation.c.run_id)
+        .where(_run.c.closed_at.is_(None), _operation.c.state == "queued")
+        .order_by(_run.c.opened_at.desc(), _run.c.id.desc())
+    )
+    return {
+        VmId(row.vm_id): RunId(row.run_id)
+        for batch in statements.batches(vms)
+        for row in connection.execute(query.where(_operation.c.vm_id.in_(batch)))
+    }
+
+
+def load(connection: Connection, run_id: RunId) -> Snapshot:
+    """Read a run as its rows say it is. Raises `LookupError` when there is none."""
+    row = connection.execute(select(_run).where(_run.c.id == run_id)).mappings().one_or_none()
+    if row is None:
+        raise LookupError(f"there is no run {run_id}")
+    mine = _operation.c.run_id == run_id
+    operations = select(_operation).where(mine).order_by(_operation.c.wave, _operation.c.vm_id)
+    waves = select(_wave).where(_wave.c.run_id == run_id).order_by(_wave.c.position)
+    return Snapshot(
+        run=rows.run_from_row(row),
+        waves=tuple(rows.wave_from_row(wave) for wave in _read(connection, waves)),
+        operations=tuple(operation_from_row(op) for op in _read(connection, operations)),
+        watches=_watches(connection, run_id),
+        receipts=_receipts(connection, run_id),
+    )
+
+
+def _known(connection: Connection, run: Run) -> Saved | Refused | None:
+    """A run that is already there as given was opened by this very call, whose first answer was
+    lost on its way."""
+    query = select(_run.c.opened_at, _run.c.opened_by).where(_run.c.id == run.id)
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        return None
+    if (row.opened_at, row.opened_by) == (run.opened_at, run.opened_by):
+        return Saved()
+    return Refused("already_open", f"there is another run with the id {run.id}")
+
+
+def _in_the_way(connection: Connection, run: Run, fire: Fire | None) -> Refused | None:
+    plan = run.plan.name
+    query = select(_run.c.id).where(_run.c.plan == plan, _run.c.closed_at.is_(None))
+    other = connection.execute(query).scalars().first()
+    if other is not None:
+        return Refused("already_open", f"the plan {plan} has an open run, {other}")
+    if fire is not None and schedules.is_taken(connection, fire):
+        return Refused("already_fired", f"the plan {plan} has already fired for {fire.local}")
+    return None
+
+
+def _watches(connection: Connection, run_id: RunId) -> Mapping[VmId, Watch]:
+    query = select(_watch).where(_watch.c.run_id == run_id)
+    return {VmId(row["vm_id"]): rows.watch_from_row(row) for row in _read(connection, query)}
+
+
+def _receipts(connection: Connection, run_id: RunId) -> Mapping[AttemptId, Receipt]:
+    query = (
+        select(_receipt)
+        .join(_operation, _operation.c.attempt_id == _receipt.c.attempt_id)
+        .where(_operation.c.run_id == run_id, _operation.c.state == "submitting")
+    )
+    found = (rows.receipt_from_row(row) for row in _read(connection, query))
+    return {receipt.attempt: receipt for receipt in found}
+
+
+def _read(connection: Connection, query: Select[Any]) -> Sequence[RowMapping]:
+    return connection.execute(query).mappings().all()

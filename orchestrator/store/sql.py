@@ -1,0 +1,159 @@
+"""The Store port over SQL: each method is one transaction, and one line here. No policy."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Protocol, TypeVar
+
+from orchestrator.domain.model import ActivityId, AttemptId, Run, RunId, VmId, Wave
+from orchestrator.domain.operation import Operation
+from orchestrator.domain.record import (
+    Act,
+    Change,
+    Fact,
+    Fire,
+    Lease,
+    Move,
+    Receipt,
+    Snapshot,
+    Watch,
+)
+from orchestrator.ports import Refused, Saved, Stale
+from orchestrator.store import (
+    acts,
+    decisions,
+    events,
+    leases,
+    operations,
+    public,
+    runs,
+    schedules,
+)
+from orchestrator.store import attempts as attempt_rows
+from orchestrator.store.chain import Broken
+from orchestrator.store.unit import Unit
+
+T = TypeVar("T")
+
+
+class Transactions(Protocol):
+    """How units are run: by the group-commit writer and readers of a daemon, or inline under a
+    simulation."""
+
+    async def write(self, unit: Unit[T]) -> T:
+        """Run a unit in a transaction; it is on disk when this returns."""
+
+    async def read(self, unit: Unit[T]) -> T:
+        """Run a unit that only reads, on one consistent picture."""
+
+
+class SqlStore:
+    """Rows in, dataclasses out."""
+
+    def __init__(self, transactions: Transactions) -> None:
+        self._write = transactions.write
+        self._read = transactions.read
+
+    # ------------------------------------------------------------------------------- runs
+
+    async def open_run(
+        self,
+        run: Run,
+        waves: Sequence[Wave],
+        operations: Sequence[Operation],
+        facts: Sequence[Fact],
+        fire: Fire | None,
+    ) -> Saved | Refused:
+        """Insert a run with all its rows, and the fire that opened it."""
+        return await self._write(lambda c: runs.open_run(c, run, waves, operations, facts, fire))
+
+    async def open_runs(self) -> Sequence[RunId]:
+        """Name the runs that a daemon must look after, oldest first."""
+        return await self._read(runs.open_runs)
+
+    async def queued_elsewhere(self, vms: Sequence[VmId]) -> Mapping[VmId, RunId]:
+        """Tell which of these VMs still wait in an open run."""
+        return await self._read(lambda c: runs.queued_elsewhere(c, vms))
+
+    async def load(self, run_id: RunId) -> Snapshot:
+        """Read one consistent picture of a run. Raises `LookupError` when there is none."""
+        return await self._read(lambda c: runs.load(c, run_id))
+
+    # -------------------------------------------------------------------------- decisions
+
+    async def record(self, lease: Lease, change: Change) -> Saved | Stale:
+        """Write one change of a run's driver, all of it or nothing."""
+        return await self._write(lambda c: decisions.record(c, lease, change))
+
+    async def intend(self, lease: Lease, move: Move) -> Saved | Refused | Stale:
+        """Commit an intent: `move` goes from preparing to submitting."""
+        return await self._write(lambda c: decisions.intend(c, lease, move))
+
+    async def receive(self, receipt: Receipt) -> None:
+        """Insert what a 202 said."""
+        await self._write(lambda c: attempt_rows.receive(c, receipt))
+
+    async def receipts(self, attempts: Sequence[AttemptId]) -> Mapping[AttemptId, Receipt]:
+        """Read what the 202s of these attempts said."""
+        return await self._read(lambda c: attempt_rows.receipts(c, attempts))
+
+    async def knows(self, activity: ActivityId) -> bool:
+        """Tell whether an installation with this id belongs to any attempt in this database."""
+        return await self._read(lambda c: attempt_rows.knows(c, activity))
+
+    async def checkpoint(self, run_id: RunId, watches: Mapping[VmId, Watch]) -> None:
+        """Write polling state."""
+        await self._write(lambda c: operations.checkpoint(c, run_id, watches))
+
+    # ----------------------------------------------------------------------------- leases
+
+    async def claim(self, run_id: RunId, holder: str, ttl: timedelta) -> Lease | None:
+        """Take or retake a lease; None: another holds it."""
+        return await self._write(lambda c: leases.claim(c, run_id, holder, ttl))
+
+    async def renew(self, lease: Lease, ttl: timedelta) -> bool:
+        """Extend a lease. False: it is not ours any more."""
+        return await self._write(lambda c: leases.renew(c, lease, ttl))
+
+    async def release(self, lease: Lease) -> None:
+        """Give a lease back, if it is still ours."""
+        await self._write(lambda c: leases.release(c, lease))
+
+    # ------------------------------------------------------------------ people, schedules
+
+    async def ask(self, act: Act) -> None:
+        """Insert a person's act."""
+        await self._write(lambda c: acts.ask(c, act))
+
+    async def acts(self, run_id: RunId) -> Sequence[Act]:
+        """Read the acts that wait to be applied, oldest first."""
+        return await self._read(lambda c: acts.waiting(c, run_id))
+
+    async def fire(self, fire: Fire) -> bool:
+        """Insert a fire that opened no run. False: it is already there."""
+        return await self._write(lambda c: schedules.fire(c, fire))
+
+    async def see_schedule(self, plan: str, next_fire: datetime | None, now: datetime) -> datetime:
+        """Note a plan's next fire, and return when this plan was first seen."""
+        return await self._write(lambda c: schedules.see(c, plan, next_fire, now))
+
+    async def fired(self, plan: str) -> Sequence[str]:
+        """Return the `local` keys of a plan's newest fires, newest first."""
+        return await self._read(lambda c: schedules.fired(c, plan))
+
+    # ---------------------------------------------------------------------------- reading
+
+    async def rows(self, view: str, **where: str | int) -> Sequence[Mapping[str, Any]]:
+        """Read a public view; times are fixed-width UTC text on both databases.
+
+        Raises `LookupError` for a view or a column that is not public, `ValueError` for a value
+        that its column cannot hold.
+        """
+        return await self._read(lambda c: public.rows(c, view, where))
+
+    async def events(self, run_id: RunId, after: int, most: int) -> Sequence[Mapping[str, Any]]:
+        """Read the rows of `v_events` of a run with a `seq` above `after`, at most so many."""
+        return await self._read(lambda c: public.events(c, run_id, after, most))
+
+    async def verify_chain(self, run_id: str) -> Broken | None:
+        """Tell where a run's audit log is not what was written; an empty id means the system's."""
+        return await self._read(lambda c: events.verify_chain(c, run_id))
