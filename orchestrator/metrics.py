@@ -26,15 +26,9 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 
 from orchestrator import __version__
 from orchestrator.domain.model import Run, RunId
-from orchestrator.domain.operation import (
-    STATE_NAMES,
-    Failed,
-    NeedsHuman,
-    Operation,
-    Outcome,
-    Succeeded,
-)
+from orchestrator.domain.operation import Operation
 from orchestrator.domain.record import Fact, Move
+from orchestrator.domain.states import STATE_NAMES, Failed, NeedsHuman, Outcome, Succeeded
 from orchestrator.domain.tally import Tally
 
 _KINDS: Final = {"submit", "poll", "look", "list"}

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 
 from orchestrator.domain.inventory import Machine, Scope, scopes
 from orchestrator.domain.model import PlanSpec, Run, RunId, Selection, VmId
-from orchestrator.domain.operation import Failed, Why
 from orchestrator.domain.record import Act, ActKind, Fact, Fire
 from orchestrator.domain.rollout import current_wave
+from orchestrator.domain.states import Failed, Why
 from orchestrator.domain.steering import chosen
 from orchestrator.domain.view import RunView
 from orchestrator.domain.waves import Membership, Origin, open_run, resolve

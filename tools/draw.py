@@ -10,29 +10,30 @@ from itertools import product
 from pathlib import Path
 
 from orchestrator.domain import operation as o
+from orchestrator.domain import states as s
 from orchestrator.domain.model import ActivityId, AttemptId, RunId, Target, VmId
 
 PAGE = Path(__file__).parent.parent / "docs" / "architecture.md"
 BEGIN, END = "<!-- states: begin -->", "<!-- states: end -->"
 
 _T = datetime(2026, 1, 1, tzinfo=UTC)
-_WHY = o.Why("code", "a sentence")
+_WHY = s.Why("code", "a sentence")
 _ATTEMPT, _ACTIVITY = AttemptId("attempt"), ActivityId("activity")
 _TARGET = Target(
     vm_id=VmId("/vm"), name="vm", subscription_id="s", resource_group="g", region="r", os="Linux"
 )
-STATES: tuple[o.State, ...] = (
-    o.Queued(),
-    o.Preparing(_T),
-    o.Submitting(_ATTEMPT, _T, None),
-    o.Unknown(_ATTEMPT, _T, None, _T, _T, _WHY, None, o.Conflict.BUSY),
-    o.InProgress(_ATTEMPT, _T, _ACTIVITY, _T, _T, tracked=True),
-    o.Verifying(_ATTEMPT, _ACTIVITY, _T, _T, None),
-    o.NeedsHuman(_ATTEMPT, _ACTIVITY, _T, _T, _WHY),
-    o.Succeeded(_T, o.Outcome.SUCCEEDED, _WHY),
-    o.Failed(_T, o.FailureClass.GUEST, _WHY),
-    o.Skipped(_T, _WHY),
-    o.Cancelled(_T, _WHY),
+STATES: tuple[s.State, ...] = (
+    s.Queued(),
+    s.Preparing(_T),
+    s.Submitting(_ATTEMPT, _T, None),
+    s.Unknown(_ATTEMPT, _T, None, _T, _T, _WHY, None, s.Conflict.BUSY),
+    s.InProgress(_ATTEMPT, _T, _ACTIVITY, _T, _T, tracked=True),
+    s.Verifying(_ATTEMPT, _ACTIVITY, _T, _T, None),
+    s.NeedsHuman(_ATTEMPT, _ACTIVITY, _T, _T, _WHY),
+    s.Succeeded(_T, s.Outcome.SUCCEEDED, _WHY),
+    s.Failed(_T, s.FailureClass.GUEST, _WHY),
+    s.Skipped(_T, _WHY),
+    s.Cancelled(_T, _WHY),
 )
 EVENTS: tuple[o.Event, ...] = (
     o.Began(_T),
@@ -40,11 +41,11 @@ EVENTS: tuple[o.Event, ...] = (
     o.Accepted(_T, _ACTIVITY, _T, tracked=True),
     o.Doubted(_T, _T, _WHY),
     o.Reported(_T, _T, _ACTIVITY, None),
-    o.Passed(_T, o.Outcome.SUCCEEDED, _WHY),
-    o.Broke(_T, o.FailureClass.GUEST, _WHY),
+    o.Passed(_T, s.Outcome.SUCCEEDED, _WHY),
+    o.Broke(_T, s.FailureClass.GUEST, _WHY),
     o.Escalated(_T, _T, _WHY),
-    o.Deferred(_T, o.Wait.BUSY, _WHY),
-    o.Granted(_T, o.Wait.GRANTED, _WHY),
+    o.Deferred(_T, s.Wait.BUSY, _WHY),
+    o.Granted(_T, s.Wait.GRANTED, _WHY),
     o.Dropped(_T, _WHY),
     o.Withdrawn(_T, _WHY),
     o.Forgiven(_T, _WHY),
@@ -61,7 +62,7 @@ def edges() -> list[tuple[str, str, str]]:
         except o.IllegalTransitionError:
             continue
         if type(after) is not type(state):
-            pair = o.STATE_NAMES[type(state)], o.STATE_NAMES[type(after)]
+            pair = s.STATE_NAMES[type(state)], s.STATE_NAMES[type(after)]
             found.setdefault(pair, []).append(type(event).__name__)
     return [(start, end, ", ".join(names)) for (start, end), names in found.items()]
 

@@ -31,7 +31,7 @@ from orchestrator.domain.answer import (
     Untrackable,
 )
 from orchestrator.domain.model import ActivityId
-from orchestrator.domain.operation import Conflict
+from orchestrator.domain.states import Conflict
 
 # -------------------------------------------------------------------------------- to the one POST
 

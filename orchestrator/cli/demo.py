@@ -34,6 +34,7 @@ from orchestrator.simulator.world import Azure
 
 SPEED: Final = 120.0
 """An installation of 20 minutes takes 10 seconds."""
+_QUERY: Final = "SELECT * FROM v_runs"
 MOST_S: Final = 110.0
 """The demo ends within two minutes, whatever happens."""
 _TOKEN: Final = "ORCHESTRATOR_DEMO_TOKEN"  # noqa: S105 - the name of a variable
@@ -186,7 +187,7 @@ def _judge(folder: Path, rows: Sequence[Row], ledger: dict[str, Any], *, interru
     say(f"  {len(started)} installations started, {twice} VMs patched twice")
     say(f"  {posts} POSTs in all: {throttled} was throttled and sent again, the lost reply was not")
     say(f"\nThe database is {folder / 'demo.db'}. Look into it:")
-    say(f'  sqlite3 {folder / "demo.db"} "SELECT * FROM v_runs"')
+    say(f"  sqlite3 {folder / 'demo.db'} '{_QUERY}'")
     say(f"  orchestrator status -c {folder / 'orchestrator.yaml'}")
     if interrupted:
         return Exit.INTERRUPTED

@@ -5,11 +5,12 @@ import asyncio
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Final
 
 import click
 
 from orchestrator.cli.exits import Exit, Stop, heaviest
-from orchestrator.cli.following import NoScreen, Screen, follow, read, screen, troubled
+from orchestrator.cli.following import EVERY_S, NoScreen, Screen, follow, read, screen, troubled
 from orchestrator.cli.options import config_option, json_option
 from orchestrator.cli.progress import Row, at_rest, exits, in_flight, report, to_json
 from orchestrator.cli.sessions import actor, reading, signals, through_the_door
@@ -23,6 +24,9 @@ from orchestrator.logs import configure
 from orchestrator.ports import Store
 from orchestrator.service import NotOpened, Opened
 from orchestrator.store.trouble import DatabaseBusyError
+
+_TAKE_UP_S: Final = 3.0
+"""How long to wait for a run to be taken up here."""
 
 
 @click.command()
@@ -103,9 +107,23 @@ async def _drive_here(parts: Parts, asked: _Asked, stopping: asyncio.Event) -> E
     async with door(daemon), asyncio.TaskGroup() as group:
         group.create_task(daemon.run(done), name="drive")
         try:
+            await _taken_up(daemon, run_id)
             return await _follow(parts.store, run_id, asked, stopping)
         finally:
             done.set()
+
+
+async def _taken_up(daemon: Daemon, run_id: RunId) -> None:
+    """Wait until acts that waited for a driver are applied: only then does the run's row count.
+
+    Where another daemon holds the lease, that is not ours to wait for.
+    """
+    clock, until = daemon.parts.clock, daemon.parts.clock.monotonic() + _TAKE_UP_S
+    while clock.monotonic() < until:
+        driver = daemon.conductor.driver(run_id)
+        if driver is not None and driver.stepped.is_set():
+            return
+        await clock.sleep(EVERY_S / 10)
 
 
 async def _open_here(parts: Parts, asked: _Asked) -> RunId:

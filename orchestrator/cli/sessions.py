@@ -16,8 +16,8 @@ from orchestrator.config.settings import Settings
 from orchestrator.daemon import token_path
 from orchestrator.http.client import Declined, Sent, Unreachable, send
 from orchestrator.http.token import TokenError, read_token
-from orchestrator.ports import Store
 from orchestrator.store.opening import open_reading
+from orchestrator.store.sql import SqlStore
 
 
 def actor() -> str:
@@ -49,7 +49,7 @@ def signals(stopping: asyncio.Event) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def reading(settings: Settings) -> AsyncIterator[Store]:
+async def reading(settings: Settings) -> AsyncIterator[SqlStore]:
     """Open the database beside whoever works with it."""
     async with open_reading(settings.database, clock=WallClock()) as store:
         yield store

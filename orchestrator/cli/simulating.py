@@ -30,7 +30,7 @@ _LAST_PORT = 65_535
 @click.option(
     "--listen", default=_DEFAULT_LISTEN, show_default=True, help="Loopback only; port 0 is any."
 )
-def simulate(  # noqa: PLR0913 - click passes each option by its name
+def simulate(  # noqa: PLR0913, PLR0917 - each is an option, passed by its name
     vms: int,
     fleet_file: Path | None,
     mood: str,

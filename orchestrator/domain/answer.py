@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from orchestrator.domain.model import ActivityId, VmId
-from orchestrator.domain.operation import Conflict
 from orchestrator.domain.result import Report, Result
+from orchestrator.domain.states import Conflict
 
 # --------------------------------------------------------------------------- to the one POST
 

@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from orchestrator.domain.model import Run, RunStatus, Wave, WaveStatus
-from orchestrator.domain.operation import Why
 from orchestrator.domain.record import Change, Detail, Fact
 from orchestrator.domain.rollout import (
     BakeWave,
@@ -17,6 +16,7 @@ from orchestrator.domain.rollout import (
     OpenWave,
     PauseRun,
 )
+from orchestrator.domain.states import Why
 from orchestrator.domain.view import RunView
 
 DAEMON = "daemon"

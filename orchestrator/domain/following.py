@@ -18,22 +18,24 @@ from orchestrator.domain.model import PlanSpec, WaveSpec
 from orchestrator.domain.operation import (
     Accepted,
     Broke,
-    Conflict,
     Deferred,
     Dropped,
     Escalated,
     Event,
+    Passed,
+    Reported,
+)
+from orchestrator.domain.result import Result
+from orchestrator.domain.states import (
+    Conflict,
     FailureClass,
     InProgress,
     NeedsHuman,
-    Passed,
-    Reported,
     Unknown,
     Verifying,
     Wait,
     Why,
 )
-from orchestrator.domain.result import Result
 from orchestrator.domain.submitting import AGAIN, deadline, newer
 from orchestrator.domain.verdict import Bad, Good, Unclear, collapsed, judge
 

@@ -5,12 +5,13 @@ from datetime import datetime, timedelta
 from zlib import crc32
 
 from orchestrator.domain.model import Tracking
-from orchestrator.domain.operation import (
+from orchestrator.domain.operation import Operation
+from orchestrator.domain.record import Watch
+from orchestrator.domain.states import (
     Cancelled,
     Failed,
     InProgress,
     NeedsHuman,
-    Operation,
     Preparing,
     Queued,
     Skipped,
@@ -20,13 +21,23 @@ from orchestrator.domain.operation import (
     Unknown,
     Verifying,
 )
-from orchestrator.domain.record import Watch
 
 HOURLY = timedelta(hours=1)
 """How often a VM that needs a person is still looked at (design 4)."""
 
 
-def watch_for(op: Operation, old: Watch | None, tracking: Tracking, now: datetime) -> Watch | None:
+POLLS_PER_SECOND = 15.0
+"""What polls may take of ARM's 25 reads a second and subscription (azure-facts 4.1): the looks
+before new starts need the rest, and the customer's other tools their share."""
+
+
+def pace(tracking: Tracking, crowd: int) -> timedelta:
+    """Return how long to wait between two polls of an operation, with so many others in flight in
+    its subscription: the configured interval, or what the reads allow when there are many."""
+    return max(tracking.poll, timedelta(seconds=crowd / POLLS_PER_SECOND))
+
+
+def watch_for(op: Operation, old: Watch | None, interval: timedelta, now: datetime) -> Watch | None:
     """Plan the first look at an operation that has just reached its state; None when none is due.
 
     A new installation is first asked after a fraction of the interval given by the VM's name, so
@@ -36,7 +47,7 @@ def watch_for(op: Operation, old: Watch | None, tracking: Tracking, now: datetim
     match op.state:
         case InProgress():
             fraction = crc32(op.target.vm_id.encode()) / 2**32
-            next_at = now + tracking.poll * (0.5 + fraction / 2)
+            next_at = now + interval * (0.5 + fraction / 2)
         case Unknown() | Verifying():
             next_at = now
         case NeedsHuman():
@@ -47,7 +58,7 @@ def watch_for(op: Operation, old: Watch | None, tracking: Tracking, now: datetim
 
 
 def next_watch(
-    state: State, watch: Watch, tracking: Tracking, now: datetime, retry_after: timedelta | None
+    state: State, watch: Watch, interval: timedelta, now: datetime, retry_after: timedelta | None
 ) -> Watch:
     """Count one read that told nothing new, and plan the next.
 
@@ -55,8 +66,8 @@ def next_watch(
     person, and at the settle instant of an unknown one at the latest (a look begun then may
     conclude).
     """
-    interval = HOURLY if isinstance(state, NeedsHuman) else tracking.poll
-    next_at = now + max(interval, retry_after or timedelta(0))
+    wait = HOURLY if isinstance(state, NeedsHuman) else interval
+    next_at = now + max(wait, retry_after or timedelta(0))
     if isinstance(state, Unknown) and now < state.settle_at and retry_after is None:
         next_at = min(next_at, state.settle_at)
     return replace(watch, next_at=next_at, polls=watch.polls + 1, last_at=now)

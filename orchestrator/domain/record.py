@@ -8,8 +8,9 @@ from enum import StrEnum
 
 from orchestrator.domain.answer import Tracker
 from orchestrator.domain.model import ActivityId, AttemptId, Run, RunId, VmId, Wave
-from orchestrator.domain.operation import Event, Operation, Why
+from orchestrator.domain.operation import Event, Operation
 from orchestrator.domain.result import Report
+from orchestrator.domain.states import Why
 
 Detail = Mapping[str, str | int | float | bool | None]
 

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 
 from orchestrator.domain import halting
 from orchestrator.domain.model import RunStatus, Wave, WaveStatus
-from orchestrator.domain.operation import (
+from orchestrator.domain.operation import Operation
+from orchestrator.domain.states import (
     InProgress,
     NeedsHuman,
-    Operation,
     Preparing,
     Submitting,
     Unknown,
@@ -149,9 +149,8 @@ def plan(view: RunView, now: datetime) -> Plan:
     if view.run.closed_at is not None:
         return Plan((), tuple(_follow(view)), view.next_due())
     decisions = tuple(_decide(view, now))
-    commands = [*_follow(view), *_drops(view)]
-    if not decisions:
-        commands += _starts(view)
+    starts = [] if decisions else list(_starts(view))
+    commands = sorted((*_follow(view), *_drops(view), *starts), key=_urgency)
     return Plan(decisions, tuple(commands), _wake_at(view, now))
 
 
@@ -282,6 +281,20 @@ def _follow(view: RunView) -> Iterator[Command]:
                 yield Start(op)  # begun by a process that died before it sent anything
             case _:
                 pass
+
+
+def _urgency(command: Command) -> int:
+    """Reads are scarce: doubt is settled first, then VMs are started (their own limit is the
+    narrower one), and polls take what is left."""
+    match command:
+        case Recover() | Drop():
+            return 0
+        case Look():
+            return 1
+        case Start():
+            return 2
+        case Poll():
+            return 3
 
 
 def _drops(view: RunView) -> Iterator[Drop]:

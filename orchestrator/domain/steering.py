@@ -12,16 +12,10 @@ from orchestrator.domain.operation import (
     Broke,
     Dropped,
     Event,
-    Failed,
-    FailureClass,
     Forgiven,
     Granted,
-    NeedsHuman,
     Operation,
-    Outcome,
     Passed,
-    Wait,
-    Why,
     transition,
 )
 from orchestrator.domain.record import (
@@ -35,6 +29,7 @@ from orchestrator.domain.record import (
     Resolution,
 )
 from orchestrator.domain.rollout import current_wave
+from orchestrator.domain.states import Failed, FailureClass, NeedsHuman, Outcome, Wait, Why
 from orchestrator.domain.tally import is_bad
 from orchestrator.domain.view import RunView
 

@@ -20,20 +20,9 @@ from orchestrator.domain.answer import (
     Unreadable,
 )
 from orchestrator.domain.model import ActivityId, PlanSpec, WaveSpec
-from orchestrator.domain.operation import (
-    Accepted,
-    Broke,
-    Deferred,
-    Doubted,
-    Dropped,
-    Event,
-    FailureClass,
-    Preparing,
-    Submitting,
-    Wait,
-    Why,
-)
+from orchestrator.domain.operation import Accepted, Broke, Deferred, Doubted, Dropped, Event
 from orchestrator.domain.record import AttemptEnd, Receipt
+from orchestrator.domain.states import FailureClass, Preparing, Submitting, Wait, Why
 
 BUSY_FOR = timedelta(hours=4)
 """How long a VM may be busy with something else before it is skipped (design 4)."""

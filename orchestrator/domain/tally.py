@@ -4,15 +4,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from orchestrator.domain.model import Warnings, WaveSpec
-from orchestrator.domain.operation import (
-    STATE_NAMES,
-    Failed,
-    InFlight,
-    NeedsHuman,
-    Operation,
-    Outcome,
-    Succeeded,
-)
+from orchestrator.domain.operation import Operation
+from orchestrator.domain.states import STATE_NAMES, Failed, InFlight, NeedsHuman, Outcome, Succeeded
 
 
 def label(op: Operation) -> str:

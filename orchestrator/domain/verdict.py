@@ -4,8 +4,8 @@ beat lists."""
 from dataclasses import dataclass, replace
 from typing import Final
 
-from orchestrator.domain.operation import FailureClass, Outcome, Why
 from orchestrator.domain.result import Result
+from orchestrator.domain.states import FailureClass, Outcome, Why
 
 GUEST_CODES: Final = frozenset(
     {

@@ -4,14 +4,16 @@ It decides nothing. At every moment it equals the view built afresh from the sam
 test holds that).
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from heapq import heappop, heappush
 
 from orchestrator.domain.model import Run, VmId, Wave
-from orchestrator.domain.operation import NeedsHuman, Operation, Queued, Unknown
-from orchestrator.domain.polling import attention_at
+from orchestrator.domain.operation import Operation
+from orchestrator.domain.polling import attention_at, pace
 from orchestrator.domain.record import Snapshot, Watch
+from orchestrator.domain.states import InFlight, NeedsHuman, Queued, Unknown
 from orchestrator.domain.tally import Tally
 
 Place = tuple[str, str]
@@ -30,6 +32,7 @@ class RunView:
         """Operations on which the engine works at this moment: `plan` leaves them alone."""
         self.unreachable_since: datetime | None = None
         """Since when no request to Azure was answered; None while Azure is there."""
+        self._crowds: Counter[str] = Counter()
         self._tallies: dict[int, Tally] = {position: Tally() for position in self.waves}
         self._doubtful: dict[Place, set[VmId]] = {}
         self._ready: dict[int, dict[VmId, None]] = {position: {} for position in self.waves}
@@ -47,7 +50,9 @@ class RunView:
         vm = op.target.vm_id
         if (old := self.ops.get(vm)) is not None:
             self._tallies[old.wave].count(old, self.waves[old.wave].spec, -1)
+            self._crowds[old.target.subscription_id] -= isinstance(old.state, InFlight)
         self.ops[vm] = op
+        self._crowds[op.target.subscription_id] += isinstance(op.state, InFlight)
         self._tallies[op.wave].count(op, self.waves[op.wave].spec)
         self._index_doubt(op)
         self._schedule(op)
@@ -120,6 +125,10 @@ class RunView:
             if isinstance(op.state, Queued) and vm not in self.in_hand and wave in {None, op.wave}:
                 yield op
 
+    def interval(self, op: Operation) -> timedelta:
+        """Return the time between two polls of an operation, as its subscription is crowded now."""
+        return pace(self.run.plan.tracking, self._crowds[op.target.subscription_id])
+
     def doubtful(self, place: Place) -> int:
         """Return how many VMs of a place are unknown or ended without a trace: what the breaker
         counts."""
@@ -142,6 +151,7 @@ class RunView:
                 position: (dict(+t.labels), t.bad, t.in_flight)
                 for position, t in self._tallies.items()
             },
+            "crowds": dict(+self._crowds),
             "doubtful": {place: vms for place, vms in self._doubtful.items() if vms},
             "ready": {position: set(vms) for position, vms in self._ready.items()},
             "due": set(self._due),

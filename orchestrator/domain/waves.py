@@ -6,7 +6,8 @@ from datetime import datetime
 
 from orchestrator.domain.inventory import Machine, matches, target
 from orchestrator.domain.model import PlanSpec, Run, RunId, RunStatus, Target, VmId, Wave, WaveSpec
-from orchestrator.domain.operation import Operation, Queued, Skipped, Why
+from orchestrator.domain.operation import Operation
+from orchestrator.domain.states import Queued, Skipped, Why
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -109,7 +109,7 @@ class Book:
             vm = move.after.target.vm_id
             self.view.put(move.after)
             fresh = watch_for(
-                move.after, self.view.watches.get(vm), self.view.run.plan.tracking, now
+                move.after, self.view.watches.get(vm), self.view.interval(move.after), now
             )
             if fresh is not None and move.after.state is not move.before.state:
                 self.watch(vm, fresh)

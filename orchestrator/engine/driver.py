@@ -38,6 +38,8 @@ class Driver:
         self._follower = Follower(doors, self.book)
         self._submitter = Submitter(doors, self.book)
         self._stopping = False
+        self.stepped = asyncio.Event()
+        """Set once everything that waited for this driver, people's acts too, was looked at."""
         self._acts_at = self._clock.now()
         self._checkpoint_at = self._clock.now() + CHECKPOINT
 
@@ -95,6 +97,7 @@ class Driver:
             for command in todo.commands:
                 self._hand_out(group, command, now)
             if not todo.decisions:
+                self.stepped.set()
                 return todo
             for decision in todo.decisions:
                 if not await self.book.record(write(self.view, decision, now)):

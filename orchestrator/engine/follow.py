@@ -28,19 +28,15 @@ from orchestrator.domain.operation import (
     Deferred,
     Dropped,
     Event,
-    InProgress,
-    NeedsHuman,
     Operation,
     Passed,
     Reported,
-    Submitting,
-    Unknown,
-    Verifying,
 )
 from orchestrator.domain.polling import next_watch
 from orchestrator.domain.record import AttemptEnd, AttemptUpdate, Move, Watch
 from orchestrator.domain.result import Report
 from orchestrator.domain.rollout import Look, Poll, Recover
+from orchestrator.domain.states import InProgress, NeedsHuman, Submitting, Unknown, Verifying
 from orchestrator.domain.submitting import recover
 from orchestrator.domain.throttle import Call
 from orchestrator.engine.book import Book
@@ -138,7 +134,7 @@ class Follower:
             watch = next_watch(
                 op.state,
                 self._watch(op),
-                self._plan.tracking,
+                self._book.view.interval(op),
                 self._clock.now(),
                 _retry_after(answer),
             )

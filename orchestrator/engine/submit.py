@@ -19,18 +19,9 @@ from orchestrator.domain.answer import (
     Unauthenticated,
 )
 from orchestrator.domain.model import ActivityId, AttemptId, RunStatus
-from orchestrator.domain.operation import (
-    Began,
-    Deferred,
-    Intended,
-    Operation,
-    Preparing,
-    Queued,
-    Submitting,
-    Wait,
-    Why,
-)
+from orchestrator.domain.operation import Began, Deferred, Intended, Operation
 from orchestrator.domain.record import AttemptEnd, AttemptUpdate, Receipt
+from orchestrator.domain.states import Preparing, Queued, Submitting, Wait, Why
 from orchestrator.domain.submitting import (
     CREDENTIALS_AGAIN,
     AskWhether,

@@ -10,8 +10,8 @@ import structlog
 from structlog.stdlib import BoundLogger
 
 from orchestrator.domain.model import RunId
-from orchestrator.domain.operation import STATE_NAMES, Failed, NeedsHuman, Why
 from orchestrator.domain.record import Fact, Move
+from orchestrator.domain.states import STATE_NAMES, Failed, NeedsHuman, Why
 from orchestrator.logs.lines import NAME, trace
 from orchestrator.logs.redaction import said
 from orchestrator.ports import Clock, Observer

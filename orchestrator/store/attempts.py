@@ -9,7 +9,6 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
-    and_,
     bindparam,
     case,
     exists,
@@ -53,9 +52,7 @@ def _learnt(column: Column[Any]) -> ColumnElement[Any]:
 
 
 _LEARNS: Final = ("sent_at", "ended_at", "ended_as", "http_status", "activity_id", "verdict")
-_corrected = and_(
-    _new(_attempt.c.verdict).is_not(None), _attempt.c.verdict != _new(_attempt.c.verdict)
-)
+_corrected = _attempt.c.verdict != _new(_attempt.c.verdict)  # null, so false, without a new one
 _LEARN: Final = (
     update(_attempt)
     .where(_attempt.c.id == bindparam("the_attempt"))

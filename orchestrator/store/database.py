@@ -39,6 +39,16 @@ class Database:
         """Run a unit that only reads, on one consistent picture. Raises as `write` does."""
         return await self._run(self._reading, unit)
 
+    async def alter(self, unit: Unit[T]) -> T:
+        """Run a unit that may take its time, in a transaction of its own; raises as `write`."""
+        if self.address.file is not None:
+            return await self.write(unit)
+        connections = postgres.altering(self.address.url)
+        try:
+            return await self._run(connections, unit)
+        finally:
+            await connections.close()
+
     async def close(self) -> None:
         """Close every connection."""
         await self._reading.close()

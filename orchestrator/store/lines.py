@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from orchestrator.domain.model import Run, Wave
-from orchestrator.domain.operation import STATE_NAMES, Operation, Why
+from orchestrator.domain.operation import Operation
 from orchestrator.domain.record import Change, Fact, Move
+from orchestrator.domain.states import STATE_NAMES, Why
 from orchestrator.store.chain import Line, detail_text
 from orchestrator.store.column_types import plain
 from orchestrator.store.operation_rows import operation_to_row

@@ -43,13 +43,12 @@ async def upgrade(database: Database) -> None:
     Raises `SchemaError` when the schema is newer than this version, or not ours.
     """
     label = database.address.label
-    await database.write(lambda connection: upgrade_on(connection, label))
+    await database.alter(lambda connection: upgrade_on(connection, label))
 
 
 def upgrade_on(connection: Connection, label: str) -> None:
     """Bring the schema up to date on a connection that is in a transaction."""
     if connection.dialect.name == "postgresql":
-        connection.execute(text("SET LOCAL statement_timeout = 0"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
     stand = _stand(connection)
     if stand is Schema.NEWER:

@@ -4,7 +4,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from orchestrator.domain.model import ActivityId, AttemptId, RunId, Target, VmId
-from orchestrator.domain.operation import (
+from orchestrator.domain.operation import Operation
+from orchestrator.domain.result import Result
+from orchestrator.domain.states import (
     STATE_NAMES,
     Cancelled,
     Conflict,
@@ -12,7 +14,6 @@ from orchestrator.domain.operation import (
     FailureClass,
     InProgress,
     NeedsHuman,
-    Operation,
     Outcome,
     Preparing,
     Queued,
@@ -25,7 +26,6 @@ from orchestrator.domain.operation import (
     Wait,
     Why,
 )
-from orchestrator.domain.result import Result
 
 Row = Mapping[Any, Any]
 Values = dict[str, Any]

@@ -1,6 +1,7 @@
 """A PostgreSQL server over asyncpg: who writes, who reads, how long anything may take."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any, Final, TypeVar
 
 from sqlalchemy.engine import URL
@@ -12,19 +13,28 @@ from orchestrator.store.unit import Unit
 T = TypeVar("T")
 STATEMENT_SECONDS: Final = 5
 """How long the server works on one statement, or waits for the next one of a transaction."""
+_LIMITS: Final = {
+    "idle_in_transaction_session_timeout": str(STATEMENT_SECONDS * 1000),
+    "statement_timeout": str(STATEMENT_SECONDS * 1000),
+}
 _CONNECT_SECONDS: Final = 10
 _READERS: Final = 4
 
 
 def writing(url: URL) -> "Sessions":
     """Return the session that writes."""
-    return Sessions(url, 1, {})
+    return Sessions(url, 1, _LIMITS, command_timeout=2 * STATEMENT_SECONDS)
 
 
 def reading(url: URL) -> "Sessions":
     """Return the sessions that read: each transaction sees one consistent picture."""
-    only = {"default_transaction_read_only": "on"}
-    return Sessions(url, _READERS, only, isolation_level="REPEATABLE READ")
+    only = {**_LIMITS, "default_transaction_read_only": "on"}
+    return Sessions(url, _READERS, only, command_timeout=2 * STATEMENT_SECONDS, snapshot=True)
+
+
+def altering(url: URL) -> "Sessions":
+    """Return a session for what may take its time: an upgrade, or waiting for another's."""
+    return Sessions(url, 1, {}, command_timeout=None)
 
 
 class Sessions:
@@ -34,22 +44,20 @@ class Sessions:
         self,
         url: URL,
         size: int,
-        settings: dict[str, str],
-        **options: Any,  # noqa: ANN401 - SQLAlchemy's own
+        settings: Mapping[str, str],
+        *,
+        command_timeout: float | None,
+        snapshot: bool = False,
     ) -> None:
-        limit = str(STATEMENT_SECONDS * 1000)
-        always = {
-            "application_name": "orchestrator",
-            "idle_in_transaction_session_timeout": limit,
-            "statement_timeout": limit,
-            "timezone": "UTC",
-        }
+        """Prepare to connect. `command_timeout` (seconds) is our own patience: the network may
+        swallow an answer."""
         connect = {
-            "server_settings": always | settings,
+            "server_settings": {"application_name": "orchestrator", "timezone": "UTC", **settings},
             "target_session_attrs": "primary",  # what a standby says is old
             "timeout": _CONNECT_SECONDS,
-            "command_timeout": 2 * STATEMENT_SECONDS,  # the network may swallow an answer
+            "command_timeout": command_timeout,
         }
+        options: dict[str, Any] = {"isolation_level": "REPEATABLE READ"} if snapshot else {}
         options |= {"connect_args": connect, "pool_size": size, "max_overflow": 0}
         try:
             self._engine = create_async_engine(url, **options)

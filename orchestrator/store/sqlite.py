@@ -7,9 +7,10 @@ says. SQLite before 3.51.3 may corrupt a file that two connections write: there 
 """
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.engine import URL
@@ -19,6 +20,7 @@ from orchestrator.store.unit import Unit
 T = TypeVar("T")
 _BUSY_MILLISECONDS: Final = 15_000
 _READERS: Final = 4
+_TRIES: Final = 10
 
 
 def writing(url: URL, *, durable: bool) -> "Threads":
@@ -65,12 +67,25 @@ class Threads:
             return unit(connection)
 
 
-def _with(pragmas: list[str]) -> Callable[[Any, object], None]:
-    def configure(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's
+def _with(pragmas: list[str]) -> Callable[[sqlite3.Connection, object], None]:
+    def configure(connection: sqlite3.Connection, _record: object) -> None:
         for pragma in pragmas:
-            connection.execute(f"PRAGMA {pragma}").close()
+            _set(connection, pragma)
 
     return configure
+
+
+def _set(connection: sqlite3.Connection, pragma: str) -> None:
+    """Set a pragma. Of two who make a new file WAL at the same moment one is told "busy" at once,
+    whatever the time-out: it asks again."""
+    for last in (*[False] * _TRIES, True):
+        try:
+            connection.execute(f"PRAGMA {pragma}").close()
+        except sqlite3.OperationalError as error:
+            if last or error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise
+        else:
+            return
 
 
 def _saying(begin: str) -> Callable[[Connection], None]:

@@ -12,18 +12,22 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from orchestrator.domain.model import AttemptId, RunStatus, VmId
 from orchestrator.domain.operation import (
-    STATE_NAMES,
     Began,
     Broke,
     Escalated,
     Event,
+    Forgiven,
+    Operation,
+    Passed,
+    transition,
+)
+from orchestrator.domain.record import Move
+from orchestrator.domain.states import (
+    STATE_NAMES,
     Failed,
     FailureClass,
-    Forgiven,
     NeedsHuman,
-    Operation,
     Outcome,
-    Passed,
     Preparing,
     Queued,
     State,
@@ -31,9 +35,7 @@ from orchestrator.domain.operation import (
     Unknown,
     Verifying,
     Why,
-    transition,
 )
-from orchestrator.domain.record import Move
 from orchestrator.domain.throttle import Call, Throttle
 from orchestrator.domain.view import RunView
 from orchestrator.metrics import Driven, Metrics, Standing

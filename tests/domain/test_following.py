@@ -7,6 +7,7 @@ import pytest
 
 from orchestrator.domain import answer as a
 from orchestrator.domain import operation as o
+from orchestrator.domain import states as s
 from orchestrator.domain.following import (
     late_truth,
     needs_look,
@@ -22,8 +23,8 @@ from tests.kit.rows import EPOCH, a_vm, a_wave, an_operation, minutes
 PLAN, WAVE = PlanSpec(name="p", waves=()), a_wave()
 OLD, NEW = ActivityId("old"), ActivityId("new")
 SETTLE = EPOCH + minutes(15)
-UNKNOWN = o.Unknown(AttemptId("a"), EPOCH, OLD, EPOCH, SETTLE, o.Why("no_answer", "reset"))
-RUNNING = o.InProgress(AttemptId("a"), EPOCH, NEW, EPOCH, EPOCH + minutes(135), tracked=True)
+UNKNOWN = s.Unknown(AttemptId("a"), EPOCH, OLD, EPOCH, SETTLE, s.Why("no_answer", "reset"))
+RUNNING = s.InProgress(AttemptId("a"), EPOCH, NEW, EPOCH, EPOCH + minutes(135), tracked=True)
 
 
 def a_look(activity=None, status="InProgress", started=EPOCH, power="running", ready=True, skew=0):
@@ -103,9 +104,9 @@ def test_an_installation_with_another_id_than_the_one_seen_is_a_contradiction():
 @pytest.mark.parametrize(
     ("conflict", "event", "code"),
     [
-        (o.Conflict.NOT_RUNNING, o.Dropped, "not_running"),
-        (o.Conflict.LOCKED, o.Broke, "locked"),
-        (o.Conflict.BUSY, o.Deferred, "busy"),
+        (s.Conflict.NOT_RUNNING, o.Dropped, "not_running"),
+        (s.Conflict.LOCKED, o.Broke, "locked"),
+        (s.Conflict.BUSY, o.Deferred, "busy"),
     ],
 )
 def test_after_a_409_nothing_new_means_that_the_refusal_stands(conflict, event, code):
@@ -155,7 +156,7 @@ def test_an_operation_that_failed_itself_is_judged_by_its_code():
     event = progress(RUNNING, answer, PLAN, WAVE, EPOCH)
     broke = verify(o.transition(operation(RUNNING), event).state, None, WAVE, EPOCH)
     assert isinstance(broke, o.Broke)
-    assert broke.failure is o.FailureClass.PLATFORM
+    assert broke.failure is s.FailureClass.PLATFORM
 
 
 def test_the_instance_view_tells_the_end_of_what_has_no_url():
@@ -176,7 +177,7 @@ def test_past_its_deadline_one_successful_look_puts_it_before_a_person():
 
 def verifying(**result):
     body = Result(**{"status": "Succeeded", "installed": 1, "failed": 0, "pending": 0, **result})
-    return o.Verifying(AttemptId("a"), NEW, EPOCH, EPOCH + minutes(45), body)
+    return s.Verifying(AttemptId("a"), NEW, EPOCH, EPOCH + minutes(45), body)
 
 
 def test_without_a_reboot_no_look_is_needed():
@@ -196,7 +197,7 @@ def test_a_vm_that_does_not_come_back_is_unhealthy():
     state = verifying(reboot="Completed")
     broke = verify(state, a_look(NEW, ready=False), WAVE, state.deadline)
     assert isinstance(broke, o.Broke)
-    assert broke.failure is o.FailureClass.UNHEALTHY
+    assert broke.failure is s.FailureClass.UNHEALTHY
 
 
 def test_a_vm_that_cannot_be_read_is_not_called_unhealthy():
@@ -218,7 +219,7 @@ def test_a_failed_result_needs_no_look_whatever_the_reboot():
 
 
 def test_a_missing_result_is_found_on_the_vm_by_its_exact_id():
-    state = o.Verifying(AttemptId("a"), NEW, EPOCH, EPOCH + minutes(45), None)
+    state = s.Verifying(AttemptId("a"), NEW, EPOCH, EPOCH + minutes(45), None)
     assert isinstance(verify(state, a_look(NEW, "Succeeded"), WAVE, EPOCH), o.Passed)
     assert verify(state, a_look(OLD, "Succeeded"), WAVE, EPOCH) is None
 
@@ -227,7 +228,7 @@ def test_a_missing_result_is_found_on_the_vm_by_its_exact_id():
 
 
 def test_only_an_end_with_the_exact_id_is_a_late_truth():
-    state = o.NeedsHuman(AttemptId("a"), NEW, EPOCH, EPOCH, o.Why("overdue", "x"))
+    state = s.NeedsHuman(AttemptId("a"), NEW, EPOCH, EPOCH, s.Why("overdue", "x"))
     assert isinstance(late_truth(state, a_look(NEW, "Succeeded"), PLAN, WAVE, EPOCH), o.Reported)
     assert late_truth(state, a_look(NEW), PLAN, WAVE, EPOCH) is None
     assert late_truth(state, a_look(OLD, "Succeeded"), PLAN, WAVE, EPOCH) is None

@@ -5,40 +5,41 @@ from itertools import product
 import pytest
 
 from orchestrator.domain import operation as o
+from orchestrator.domain import states as s
 from orchestrator.domain.model import ActivityId, AttemptId
 from tests.kit.rows import EPOCH, an_operation, minutes
 
-WHY = o.Why("code", "a sentence")
+WHY = s.Why("code", "a sentence")
 ATTEMPT, ACTIVITY = AttemptId("attempt"), ActivityId("activity")
 LATER = EPOCH + minutes(90)
 
-STATES: tuple[o.State, ...] = (
-    o.Queued(),
-    o.Preparing(EPOCH),
-    o.Submitting(ATTEMPT, EPOCH, None),
-    o.Unknown(ATTEMPT, EPOCH, None, EPOCH, LATER, WHY),
-    o.Unknown(ATTEMPT, EPOCH, None, EPOCH, LATER, WHY, None, o.Conflict.BUSY),
-    o.InProgress(ATTEMPT, EPOCH, ACTIVITY, EPOCH, LATER, tracked=True),
-    o.Verifying(ATTEMPT, ACTIVITY, EPOCH, LATER, None),
-    o.NeedsHuman(ATTEMPT, ACTIVITY, EPOCH, LATER, WHY),
-    o.Succeeded(EPOCH, o.Outcome.SUCCEEDED, WHY),
-    o.Failed(EPOCH, o.FailureClass.GUEST, WHY),
-    o.Skipped(EPOCH, WHY),
-    o.Cancelled(EPOCH, WHY),
+STATES: tuple[s.State, ...] = (
+    s.Queued(),
+    s.Preparing(EPOCH),
+    s.Submitting(ATTEMPT, EPOCH, None),
+    s.Unknown(ATTEMPT, EPOCH, None, EPOCH, LATER, WHY),
+    s.Unknown(ATTEMPT, EPOCH, None, EPOCH, LATER, WHY, None, s.Conflict.BUSY),
+    s.InProgress(ATTEMPT, EPOCH, ACTIVITY, EPOCH, LATER, tracked=True),
+    s.Verifying(ATTEMPT, ACTIVITY, EPOCH, LATER, None),
+    s.NeedsHuman(ATTEMPT, ACTIVITY, EPOCH, LATER, WHY),
+    s.Succeeded(EPOCH, s.Outcome.SUCCEEDED, WHY),
+    s.Failed(EPOCH, s.FailureClass.GUEST, WHY),
+    s.Skipped(EPOCH, WHY),
+    s.Cancelled(EPOCH, WHY),
 )
 EVENTS: tuple[o.Event, ...] = (
     o.Began(EPOCH),
-    o.Deferred(EPOCH, o.Wait.BUSY, WHY),
+    o.Deferred(EPOCH, s.Wait.BUSY, WHY),
     o.Intended(EPOCH, ATTEMPT, None),
     o.Accepted(EPOCH, ACTIVITY, LATER, tracked=True),
     o.Doubted(EPOCH, LATER, WHY),
     o.Reported(EPOCH, LATER, ACTIVITY, None),
-    o.Passed(EPOCH, o.Outcome.SUCCEEDED, WHY),
-    o.Broke(EPOCH, o.FailureClass.GUEST, WHY),
+    o.Passed(EPOCH, s.Outcome.SUCCEEDED, WHY),
+    o.Broke(EPOCH, s.FailureClass.GUEST, WHY),
     o.Escalated(EPOCH, LATER, WHY),
     o.Dropped(EPOCH, WHY),
     o.Withdrawn(EPOCH, WHY),
-    o.Granted(EPOCH, o.Wait.GRANTED, WHY),
+    o.Granted(EPOCH, s.Wait.GRANTED, WHY),
     o.Forgiven(EPOCH, WHY),
 )
 DESIGN = {
@@ -57,7 +58,7 @@ DESIGN = {
 """Design 4, with `resolve --as not-started` giving a VM back to the queue (design 1)."""
 
 
-def after(state: o.State, event: o.Event) -> o.Operation | None:
+def after(state: s.State, event: o.Event) -> o.Operation | None:
     try:
         return o.transition(an_operation(state=state), event)
     except o.IllegalTransitionError:
@@ -65,7 +66,7 @@ def after(state: o.State, event: o.Event) -> o.Operation | None:
 
 
 def test_every_state_and_every_event_is_walked():
-    assert {type(state) for state in STATES} == set(o.STATE_NAMES)
+    assert {type(state) for state in STATES} == set(s.STATE_NAMES)
     assert {type(event) for event in EVENTS} == set(o.Event.__args__)
 
 
@@ -74,7 +75,7 @@ def test_the_transitions_are_exactly_those_of_the_design():
     for state, event in product(STATES, EVENTS):
         moved = after(state, event)
         if moved is not None and type(moved.state) is not type(state):
-            found[o.STATE_NAMES[type(state)]].add(o.STATE_NAMES[type(moved.state)])
+            found[s.STATE_NAMES[type(state)]].add(s.STATE_NAMES[type(moved.state)])
     assert found == DESIGN
 
 
@@ -99,17 +100,17 @@ def test_an_attempt_is_spent_only_by_a_grant():
 
 
 def test_the_start_of_an_operation_is_its_first_intent():
-    first = o.transition(an_operation(state=o.Preparing(EPOCH)), o.Intended(EPOCH, ATTEMPT, None))
-    back = o.transition(first, o.Deferred(LATER, o.Wait.THROTTLED, WHY))
+    first = o.transition(an_operation(state=s.Preparing(EPOCH)), o.Intended(EPOCH, ATTEMPT, None))
+    back = o.transition(first, o.Deferred(LATER, s.Wait.THROTTLED, WHY))
     again = o.transition(o.transition(back, o.Began(LATER)), o.Intended(LATER, ATTEMPT, None))
     assert (first.started_at, again.started_at) == (EPOCH, EPOCH)
 
 
 def test_a_vm_that_stays_busy_keeps_the_instant_it_was_first_found_so():
-    op = o.transition(an_operation(state=o.Preparing(EPOCH)), o.Deferred(EPOCH, o.Wait.BUSY, WHY))
+    op = o.transition(an_operation(state=s.Preparing(EPOCH)), o.Deferred(EPOCH, s.Wait.BUSY, WHY))
     op = o.transition(op, o.Began(LATER))
-    op = o.transition(op, o.Deferred(LATER, o.Wait.BUSY, WHY))
-    assert isinstance(op.state, o.Queued)
+    op = o.transition(op, o.Deferred(LATER, s.Wait.BUSY, WHY))
+    assert isinstance(op.state, s.Queued)
     assert op.state.busy_since == EPOCH
 
 
@@ -122,4 +123,4 @@ def test_forgiveness_ends_with_the_next_attempt():
 
 def test_an_illegal_transition_names_the_event_and_the_state():
     with pytest.raises(o.IllegalTransitionError, match="Intended in Skipped"):
-        o.transition(an_operation(state=o.Skipped(EPOCH, WHY)), EVENTS[2])
+        o.transition(an_operation(state=s.Skipped(EPOCH, WHY)), EVENTS[2])

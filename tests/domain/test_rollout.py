@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from orchestrator.domain import operation as o
+from orchestrator.domain import states as s
 from orchestrator.domain.deciding import write
 from orchestrator.domain.model import RunStatus, Share, WaveStatus
 from orchestrator.domain.record import ActKind
@@ -26,10 +26,10 @@ from orchestrator.domain.view import RunView
 from tests.domain.walking import Walk, a_walk
 from tests.kit.rows import EPOCH, a_snapshot, a_wave, minutes, opened, show, with_states
 
-WHY = o.Why("code", "a sentence")
-FAILED = o.Failed(EPOCH, o.FailureClass.GUEST, WHY)
-GOOD = o.Succeeded(EPOCH, o.Outcome.SUCCEEDED, WHY)
-SKIPPED = o.Skipped(EPOCH, WHY)
+WHY = s.Why("code", "a sentence")
+FAILED = s.Failed(EPOCH, s.FailureClass.GUEST, WHY)
+GOOD = s.Succeeded(EPOCH, s.Outcome.SUCCEEDED, WHY)
+SKIPPED = s.Skipped(EPOCH, WHY)
 
 
 def starts(step):
@@ -53,8 +53,8 @@ def test_the_laws_of_a_run_hold_at_every_step(seeds):
 def no_wave_runs_more_at_once_than_it_allows(step):
     for wave in step.snapshot.waves:
         members = [op for op in step.snapshot.operations if op.wave == wave.position]
-        busy = sum(isinstance(op.state, o.InFlight) for op in members)
-        new = [op for op in starts(step) if isinstance(op.state, o.Queued)]
+        busy = sum(isinstance(op.state, s.InFlight) for op in members)
+        new = [op for op in starts(step) if isinstance(op.state, s.Queued)]
         assert not new or busy + sum(op.wave == wave.position for op in new) <= (
             wave.max_parallel or len(members) + busy
         )
@@ -63,7 +63,7 @@ def no_wave_runs_more_at_once_than_it_allows(step):
 def nothing_starts_but_in_an_open_wave_of_an_open_run(step):
     waves = {wave.position: wave for wave in step.snapshot.waves}
     for op in starts(step):
-        if isinstance(op.state, o.Queued):
+        if isinstance(op.state, s.Queued):
             assert step.snapshot.run.status is RunStatus.OPEN
             assert waves[op.wave].status is WaveStatus.OPEN
             assert op.state.not_before is None or op.state.not_before <= step.now
@@ -81,7 +81,7 @@ def a_wave_over_its_budget_starts_nothing(step):
         members = [op for op in step.snapshot.operations if op.wave == wave.position]
         bad = sum(is_bad(op, wave.spec) for op in members)
         if wave.allowed is not None and bad > wave.allowed:
-            assert not [op for op in starts(step) if isinstance(op.state, o.Queued)]
+            assert not [op for op in starts(step) if isinstance(op.state, s.Queued)]
 
 
 def each_operation_has_at_most_one_command(step):
@@ -188,7 +188,7 @@ def test_a_vm_that_breaks_after_its_wave_passed_halts_the_run():
 
 
 def test_a_vm_that_needs_a_person_counts_as_bad_but_lets_the_wave_close():
-    needs = o.NeedsHuman("a", None, EPOCH, EPOCH, WHY)
+    needs = s.NeedsHuman("a", None, EPOCH, EPOCH, WHY)
     view = opened(RunView(with_states(a_snapshot((a_wave(), 2)), [needs, GOOD])), allowed=1)
     assert isinstance(plan(view, EPOCH).decisions[0], CloseWave)
     view = opened(RunView(with_states(a_snapshot((a_wave(), 2)), [needs, GOOD])), allowed=0)
@@ -231,7 +231,7 @@ def test_the_deadline_expires_a_run_with_work_left_and_drops_what_is_queued():
 
 
 def test_a_cancelled_run_ends_only_when_nothing_is_in_flight():
-    running = o.InProgress("a", EPOCH, None, EPOCH, EPOCH + minutes(90), tracked=True)
+    running = s.InProgress("a", EPOCH, None, EPOCH, EPOCH + minutes(90), tracked=True)
     view = opened(RunView(with_states(a_snapshot((a_wave(), 1)), [running])))
     view.run = replace(view.run, status=RunStatus.CANCELLED)
     assert plan(view, EPOCH - minutes(1)).decisions == ()
@@ -258,13 +258,13 @@ def test_nothing_of_azure_for_a_quarter_of_an_hour_pauses_the_run():
 
 @pytest.mark.parametrize(("unknown", "begun"), [(2, 3), (3, 0)])
 def test_the_breaker_stops_starts_where_too_many_are_unknown(unknown, begun):
-    doubt = o.Unknown("a", EPOCH, None, EPOCH, EPOCH + minutes(15), WHY)
+    doubt = s.Unknown("a", EPOCH, None, EPOCH, EPOCH + minutes(15), WHY)
     view = opened(RunView(with_states(a_snapshot((a_wave(), 6)), [doubt] * unknown)), parallel=5)
     assert len([c for c in plan(view, EPOCH).commands if isinstance(c, Start)]) == begun
 
 
 def test_after_traceless_requests_one_probe_goes_at_a_time():
-    lost = o.NeedsHuman("a", None, EPOCH, EPOCH, o.Why("no_trace", "x"))
+    lost = s.NeedsHuman("a", None, EPOCH, EPOCH, s.Why("no_trace", "x"))
     view = opened(
         RunView(with_states(a_snapshot((a_wave(), 9)), [lost] * 3)), allowed=9, parallel=9
     )
@@ -275,7 +275,7 @@ def test_after_traceless_requests_one_probe_goes_at_a_time():
 
 @pytest.mark.parametrize("status", [RunStatus.PAUSED, RunStatus.HALTED])
 def test_a_stopped_run_starts_nothing_and_goes_on_following(status):
-    running = o.InProgress("a", EPOCH, None, EPOCH, EPOCH + minutes(90), tracked=True)
+    running = s.InProgress("a", EPOCH, None, EPOCH, EPOCH + minutes(90), tracked=True)
     view = opened(RunView(with_states(a_snapshot((a_wave(), 2)), [running])))
     view.run = replace(view.run, status=status)
     view.advance(EPOCH)

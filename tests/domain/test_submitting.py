@@ -7,6 +7,7 @@ import pytest
 
 from orchestrator.domain import answer as a
 from orchestrator.domain import operation as o
+from orchestrator.domain import states as s
 from orchestrator.domain.model import ActivityId, AttemptId, PlanSpec
 from orchestrator.domain.record import AttemptEnd, Receipt
 from orchestrator.domain.result import Result
@@ -14,8 +15,8 @@ from orchestrator.domain.submitting import AskWhether, Ready, busy, conclude, in
 from tests.kit.rows import EPOCH, a_vm, a_wave, an_operation, minutes
 
 PLAN, WAVE = PlanSpec(name="p", waves=()), a_wave()
-PREPARING = o.Preparing(EPOCH)
-SUBMITTING = o.Submitting(AttemptId("attempt"), EPOCH, None)
+PREPARING = s.Preparing(EPOCH)
+SUBMITTING = s.Submitting(AttemptId("attempt"), EPOCH, None)
 
 
 def seen(power="running", last=None, **given):
@@ -38,7 +39,7 @@ def looked(answer, now=EPOCH, state=PREPARING):
 def test_a_vm_that_does_not_run_is_skipped_with_its_power_state(power):
     dropped = looked(seen(power))
     assert isinstance(dropped, o.Dropped)
-    assert dropped.why == o.Why("not_running", f"the VM is {power}")
+    assert dropped.why == s.Why("not_running", f"the VM is {power}")
 
 
 def test_an_agent_that_is_not_ready_stops_nobody():
@@ -53,7 +54,7 @@ def test_the_baseline_is_the_newest_installation_before_ours():
 def test_an_installation_in_progress_is_not_ours_and_makes_the_vm_busy():
     deferred = looked(seen(last=installed(EPOCH - minutes(5), "InProgress")))
     assert isinstance(deferred, o.Deferred)
-    assert deferred.wait is o.Wait.BUSY
+    assert deferred.wait is s.Wait.BUSY
     assert deferred.not_before > EPOCH
 
 
@@ -86,7 +87,7 @@ def test_a_vm_that_azure_does_not_know_is_skipped():
 def test_a_look_that_tells_nothing_defers_and_costs_nothing():
     late = timedelta(seconds=90)
     assert looked(a.Throttled(retry_after=late, reason="429")).not_before == EPOCH + late
-    assert looked(a.Unreadable(reason="500")).wait is o.Wait.UNREACHABLE
+    assert looked(a.Unreadable(reason="500")).wait is s.Wait.UNREACHABLE
 
 
 TRACKER = a.Tracker(status_url="https://x")
@@ -101,7 +102,7 @@ ANSWERS = [
         o.Broke,
         AttemptEnd.REFUSED,
     ),
-    (a.Conflicted(conflict=o.Conflict.BUSY, code="c", message="m"), o.Doubted, AttemptEnd.UNKNOWN),
+    (a.Conflicted(conflict=s.Conflict.BUSY, code="c", message="m"), o.Doubted, AttemptEnd.UNKNOWN),
     (a.InDoubt(reason="reset"), o.Doubted, AttemptEnd.UNKNOWN),
     (a.InDoubt(reason="503", http_status=503), o.Doubted, AttemptEnd.UNKNOWN),
 ]

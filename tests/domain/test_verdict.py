@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator.domain.operation import FailureClass, Outcome
 from orchestrator.domain.result import Result
+from orchestrator.domain.states import FailureClass, Outcome
 from orchestrator.domain.verdict import Bad, Good, Unclear, collapsed, judge
 
 

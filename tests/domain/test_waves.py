@@ -4,7 +4,7 @@ import pytest
 
 from orchestrator.domain.inventory import Machine, Scope, matches, scopes
 from orchestrator.domain.model import PlanSpec, RunId, Selection, WaveSpec
-from orchestrator.domain.operation import Queued, Skipped
+from orchestrator.domain.states import Queued, Skipped
 from orchestrator.domain.waves import Origin, open_run, resolve
 from tests.kit.rows import EPOCH, SUBSCRIPTION, a_vm
 

@@ -5,12 +5,14 @@ answer. The laws are checked at every step; drawing states instead of walking to
 situations that cannot be.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
 
 from orchestrator.domain import answer as a
 from orchestrator.domain import operation as o
+from orchestrator.domain import states as s
 from orchestrator.domain.deciding import write
 from orchestrator.domain.following import (
     late_truth,
@@ -38,7 +40,7 @@ class Step:
     snapshot: Snapshot
     now: datetime
     plan: Plan
-    lived: dict
+    lived: Mapping[str, object]
 
 
 @dataclass
@@ -115,8 +117,9 @@ class Walk:
                 self.move(op, event(self.now, why))
 
     def start(self, op: o.Operation) -> None:
-        if isinstance(op.state, o.Queued):
+        if isinstance(op.state, s.Queued):
             op = self.move(op, o.Began(self.now))
+        assert isinstance(op.state, s.Preparing)
         decision = inspect(op.state, self.drawn_look(op, None), self.view.run.plan, self.now)
         if isinstance(decision, AskWhether):
             decision = decision.otherwise if self.coin() else Ready(None)
@@ -128,11 +131,12 @@ class Walk:
         answer = self.rng.choice(SUBMIT_ANSWERS)
         if isinstance(answer, a.Taken) or (isinstance(answer, a.InDoubt) and self.coin()):
             self.started[op.target.vm_id] = self.started.get(op.target.vm_id, 0) + 1
+        assert isinstance(op.state, s.Submitting)
         if self.rng.randrange(10):
             event, _ = conclude(op.state, answer, self.view.run.plan, self.spec(op), self.now)
             self.move(op, event)  # otherwise the sender died here
 
-    def poll(self, op: o.Operation, state: o.InProgress) -> None:
+    def poll(self, op: o.Operation, state: s.InProgress) -> None:
         if not state.tracked:
             event = progress_by_view(
                 state,
@@ -155,14 +159,15 @@ class Walk:
                 )
         self.concluded(op, event)
 
-    def look(self, op: o.Operation, state: o.Unknown | o.Verifying | o.NeedsHuman) -> None:
+    def look(self, op: o.Operation, state: s.Unknown | s.Verifying | s.NeedsHuman) -> None:
         plan_, wave = self.view.run.plan, self.spec(op)
+        event: o.Event | None = None
         match state:
-            case o.Unknown():
+            case s.Unknown():
                 event = settle(state, self.drawn_look(op, ActivityId("new")), plan_, wave, self.now)
-            case o.Verifying(activity=activity):
+            case s.Verifying(activity=activity):
                 event = verify(state, self.drawn_look(op, activity), wave, self.now)
-            case o.NeedsHuman(activity=activity):
+            case s.NeedsHuman(activity=activity):
                 event = late_truth(state, self.drawn_look(op, activity), plan_, wave, self.now)
         self.concluded(op, event)
 
@@ -170,18 +175,20 @@ class Walk:
         if event is None:
             vm = op.target.vm_id
             old = self.view.watches.get(vm) or Watch(next_at=self.now)
-            tracking = self.view.run.plan.tracking
-            self.view.watch(vm, next_watch(op.state, old, tracking, self.now, None))
+            interval = self.view.interval(op)
+            self.view.watch(vm, next_watch(op.state, old, interval, self.now, None))
             return
         op = self.move(op, event)
-        if isinstance(op.state, o.Verifying) and not needs_look(op.state):
-            self.move(op, verify(op.state, None, self.spec(op), self.now))
+        if isinstance(op.state, s.Verifying) and not needs_look(op.state):
+            verdict = verify(op.state, None, self.spec(op), self.now)
+            assert verdict is not None
+            self.move(op, verdict)
 
     def move(self, op: o.Operation, event: o.Event) -> o.Operation:
         after = o.transition(op, event)
         show(self.view, Change(moves=(Move(before=op, after=after, event=event, actor="walk"),)))
         vm = after.target.vm_id
-        watch = watch_for(after, self.view.watches.get(vm), self.view.run.plan.tracking, self.now)
+        watch = watch_for(after, self.view.watches.get(vm), self.view.interval(after), self.now)
         if watch is not None:
             self.view.watch(vm, watch)
         return after
@@ -217,22 +224,26 @@ class Walk:
 
 
 TRACKER = a.Tracker(status_url="https://x")
-SUBMIT_ANSWERS = [a.Taken(tracker=TRACKER, activity=ActivityId("new"))] * 24 + [
+SUBMIT_ANSWERS: list[a.SubmitAnswer] = [
+    *[a.Taken(tracker=TRACKER, activity=ActivityId("new"))] * 24,
     a.NotSent(reason="refused"),
     a.NotSent(reason="late", abandoned=True),
     a.Throttled(retry_after=timedelta(seconds=30), reason="429"),
     a.Unauthenticated(reason="401"),
     a.Rejected(http_status=400, code="InvalidParameter", message="no"),
-    a.Conflicted(conflict=o.Conflict.BUSY, code="OperationNotAllowed", message="busy"),
-    a.Conflicted(conflict=o.Conflict.NOT_RUNNING, code="OperationNotAllowed", message="off"),
+    a.Conflicted(conflict=s.Conflict.BUSY, code="OperationNotAllowed", message="busy"),
+    a.Conflicted(conflict=s.Conflict.NOT_RUNNING, code="OperationNotAllowed", message="off"),
     a.InDoubt(reason="reset"),
 ]
-POLL_ANSWERS = [
-    a.Finished(
-        report=Report(result=Result(status="Succeeded", installed=2, reboot=r), activity="new")
-    )
-    for r in ("NotNeeded", "Completed", "Required")
-] * 2 + [
+
+
+def finished(reboot: str) -> a.Finished:
+    result = Result(status="Succeeded", installed=2, reboot=reboot)
+    return a.Finished(report=Report(result=result, activity="new"))
+
+
+POLL_ANSWERS: list[a.PollAnswer] = [
+    *[finished(reboot) for reboot in ("NotNeeded", "Completed", "Required")] * 2,
     a.Running(),
     a.Finished(report=Report(result=Result(status="Failed", failed=1), activity="new")),
     a.Finished(report=None),

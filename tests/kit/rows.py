@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from orchestrator.domain.model import (
     PlanSpec,
@@ -17,8 +18,9 @@ from orchestrator.domain.model import (
     WaveSpec,
     WaveStatus,
 )
-from orchestrator.domain.operation import Operation, Queued, State
+from orchestrator.domain.operation import Operation
 from orchestrator.domain.record import Change, Snapshot
+from orchestrator.domain.states import Queued, State
 from orchestrator.domain.view import RunView
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -44,7 +46,7 @@ def a_target(number: int, region: str = "westeurope") -> Target:
     )
 
 
-def a_wave(name: str = "canary", **given: object) -> WaveSpec:
+def a_wave(name: str = "canary", **given: Any) -> WaveSpec:
     """Return a wave; parallel and failures are counts."""
     spec = WaveSpec(name=name, select=Selection(ids=(a_vm(0),)))
     if "parallel" in given:
@@ -54,7 +56,7 @@ def a_wave(name: str = "canary", **given: object) -> WaveSpec:
     return replace(spec, **given)
 
 
-def a_snapshot(*waves: tuple[WaveSpec, int], **plan: object) -> Snapshot:
+def a_snapshot(*waves: tuple[WaveSpec, int], **plan: Any) -> Snapshot:
     """Return the rows of a fresh run: each wave with its number of VMs."""
     spec = replace(PlanSpec(name="monthly", waves=tuple(wave for wave, _ in waves)), **plan)
     run = Run(
@@ -76,7 +78,7 @@ def a_snapshot(*waves: tuple[WaveSpec, int], **plan: object) -> Snapshot:
     )
 
 
-def an_operation(number: int = 0, state: State | None = None, **given: object) -> Operation:
+def an_operation(number: int = 0, state: State | None = None, **given: Any) -> Operation:
     """Return one operation of the run, queued unless told otherwise."""
     return replace(
         Operation(run_id=RUN, wave=1, target=a_target(number), state=state or Queued()), **given

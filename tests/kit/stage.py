@@ -13,8 +13,9 @@ from orchestrator.arm.client import ArmClient
 from orchestrator.arm.clouds import custom
 from orchestrator.arm.token import FixedToken
 from orchestrator.domain.model import PlanSpec, RunId, Selection, Tracking, VmId, WaveSpec
-from orchestrator.domain.operation import STATE_NAMES, Operation
+from orchestrator.domain.operation import Operation
 from orchestrator.domain.record import Act, ActKind, Fact, Move, Resolution
+from orchestrator.domain.states import STATE_NAMES
 from orchestrator.domain.throttle import Throttle
 from orchestrator.engine.conductor import TTL
 from orchestrator.engine.doors import Doors
@@ -166,7 +167,8 @@ class Stage:
         """Return how often an installation was really started, by VM name: the simulator's
         truth."""
         found: dict[str, int] = {}
-        for each in self.azure.ledger(self.clock.now())["installations"]:
+        ledger: Any = self.azure.ledger(self.clock.now())
+        for each in ledger["installations"]:
             if each["started_by"] == "User":
                 name = each["vm_id"].rsplit("/", 1)[-1]
                 found[name] = found.get(name, 0) + 1
@@ -174,7 +176,8 @@ class Stage:
 
     def posts(self) -> dict[str, int]:
         """Return how many POSTs each VM received."""
-        posts = self.azure.ledger(self.clock.now())["posts"]
+        ledger: Any = self.azure.ledger(self.clock.now())
+        posts = ledger["posts"]
         return {vm.rsplit("/", 1)[-1]: number for vm, number in posts.items()}
 
 

@@ -14,7 +14,7 @@ from orchestrator.domain.answer import (
     Unreadable,
 )
 from orchestrator.domain.model import AttemptId, LinuxPatches, Patches, WindowsPatches, vm_id
-from orchestrator.domain.operation import Conflict
+from orchestrator.domain.states import Conflict
 from orchestrator.simulator.tempers import PostFault
 from tests.contract.arm.stages import PATIENCE, SECURITY, SOON, a_machine, behaving
 

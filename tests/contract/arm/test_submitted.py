@@ -15,7 +15,7 @@ from orchestrator.domain.answer import (
     Tracker,
     Unauthenticated,
 )
-from orchestrator.domain.operation import Conflict
+from orchestrator.domain.states import Conflict
 from tests.contract.arm.bench import (
     LOCATION_URL,
     OPERATION,

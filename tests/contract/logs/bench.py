@@ -5,16 +5,9 @@ import json
 from typing import Any
 
 from orchestrator.domain.model import AttemptId
-from orchestrator.domain.operation import (
-    Accepted,
-    Broke,
-    FailureClass,
-    Preparing,
-    Submitting,
-    Why,
-    transition,
-)
+from orchestrator.domain.operation import Accepted, Broke, transition
 from orchestrator.domain.record import Move
+from orchestrator.domain.states import FailureClass, Preparing, Submitting, Why
 from tests.kit.rows import EPOCH, an_operation
 
 ATTEMPT = AttemptId("6f9619ff-8b86-4011-b42d-00c04fc964ff")

@@ -6,16 +6,9 @@ import pytest
 import structlog
 
 from orchestrator.domain.model import RunId
-from orchestrator.domain.operation import (
-    Began,
-    Failed,
-    FailureClass,
-    Forgiven,
-    Queued,
-    Why,
-    transition,
-)
+from orchestrator.domain.operation import Began, Forgiven, transition
 from orchestrator.domain.record import Fact, Move
+from orchestrator.domain.states import Failed, FailureClass, Queued, Why
 from orchestrator.logs import Log, Observers, configure
 from orchestrator.metrics import Metrics
 from orchestrator.ports import Observer

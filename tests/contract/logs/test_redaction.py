@@ -10,10 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.domain.model import RunId
-from orchestrator.domain.operation import (
-    Why,
-)
 from orchestrator.domain.record import Fact
+from orchestrator.domain.states import Why
 from orchestrator.logs import Log, configure, redact
 from orchestrator.logs.redaction import REDACTED, Redaction
 from tests.contract.arm.bench import STATUS_URL

@@ -26,13 +26,12 @@ from orchestrator.domain.operation import (
     Event,
     Intended,
     Operation,
-    Queued,
     Reported,
-    Why,
     transition,
 )
 from orchestrator.domain.record import Change, Fact, Lease, Move, Receipt
 from orchestrator.domain.result import Result
+from orchestrator.domain.states import Queued, Why
 from orchestrator.ports import Saved
 from orchestrator.store.sql import SqlStore
 

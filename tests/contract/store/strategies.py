@@ -18,21 +18,17 @@ from orchestrator.domain.operation import (
     Dropped,
     Escalated,
     Event,
-    FailureClass,
     Forgiven,
     Granted,
     IllegalTransitionError,
     Intended,
     Operation,
-    Outcome,
     Passed,
     Reported,
-    State,
-    Wait,
-    Why,
     Withdrawn,
     transition,
 )
+from orchestrator.domain.states import FailureClass, Outcome, State, Wait, Why
 
 _AT = datetime(2026, 11, 22, tzinfo=UTC)
 _WHY = Why("code", "text")

@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from orchestrator.domain.model import AttemptId
-from orchestrator.domain.operation import (
+from orchestrator.domain.operation import transition
+from orchestrator.domain.states import (
     STATE_NAMES,
     Cancelled,
     Conflict,
@@ -22,7 +23,6 @@ from orchestrator.domain.operation import (
     Succeeded,
     Unknown,
     Verifying,
-    transition,
 )
 from orchestrator.ports import Saved
 from orchestrator.store.guards import MOVES, guards

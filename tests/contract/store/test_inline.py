@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy import StaticPool, create_engine, event
 
 from orchestrator.domain.model import RunId
-from orchestrator.domain.operation import Outcome, Passed
+from orchestrator.domain.operation import Passed
+from orchestrator.domain.states import Outcome
 from orchestrator.ports import Saved
 from orchestrator.store import migrate
 from orchestrator.store.column_types import moment_text

@@ -13,14 +13,12 @@ from orchestrator.domain.operation import (
     Deferred,
     Doubted,
     Escalated,
-    FailureClass,
     Granted,
-    Outcome,
     Passed,
     Reported,
-    Wait,
 )
 from orchestrator.domain.record import AttemptEnd, AttemptUpdate, Change, Grant, GrantKind, Lease
+from orchestrator.domain.states import FailureClass, Outcome, Wait
 from orchestrator.ports import Refused, Saved, Stale
 from tests.contract.store.kit import (
     LATER,

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import sqlite3
 import stat
 
 import pytest
@@ -93,6 +94,22 @@ async def test_the_connection_that_writes_waits_for_the_disk(migrated_sqlite_url
 
     assert await database.write(read) == {**pragmas, "busy_timeout": 15_000}
     assert (await database.read(read))["query_only"] == 1
+    await database.close()
+
+
+async def test_a_read_sees_one_picture_of_a_file(migrated_sqlite_url):
+    database = Database(parse(migrated_sqlite_url))
+    count = "SELECT count(*) FROM event_head"
+
+    def read(connection):
+        before = connection.exec_driver_sql(count).scalar()
+        with sqlite3.connect(database.address.label) as other:
+            other.execute("INSERT INTO event_head VALUES ('x', 1, '')")
+        other.close()
+        return before, connection.exec_driver_sql(count).scalar()
+
+    assert await database.read(read) == (0, 0)
+    assert await database.read(lambda c: c.exec_driver_sql(count).scalar()) == 1
     await database.close()
 
 
@@ -189,6 +206,15 @@ async def test_a_session_of_ours_cannot_hang(migrated_postgres_url):
 
     assert await database.write(read) == ["5s", "5s", "UTC"]
     assert await database.read(read) == ["5s", "5s", "UTC"]
+    assert (await database.alter(read))[:2] == ["0", "0"]
+    await database.close()
+
+
+async def test_a_read_sees_one_picture_of_a_server(migrated_postgres_url):
+    database = Database(parse(migrated_postgres_url))
+    isolation = "SHOW transaction_isolation"
+    shown = await database.read(lambda c: c.exec_driver_sql(isolation).scalar())
+    assert shown == "repeatable read"
     await database.close()
 
 

@@ -8,17 +8,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from orchestrator.domain.model import ActivityId, AttemptId, RunStatus, WaveStatus
-from orchestrator.domain.operation import (
-    Began,
-    Broke,
-    Deferred,
-    Dropped,
-    FailureClass,
-    Granted,
-    Outcome,
-    Passed,
-    Wait,
-)
+from orchestrator.domain.operation import Began, Broke, Deferred, Dropped, Granted, Passed
 from orchestrator.domain.record import (
     ActDone,
     AttemptEnd,
@@ -29,6 +19,7 @@ from orchestrator.domain.record import (
     Watch,
 )
 from orchestrator.domain.result import Patch, Report
+from orchestrator.domain.states import FailureClass, Outcome, Wait
 from orchestrator.ports import Saved, Stale
 from tests.contract.store.kit import (
     LATER,

@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestrator.domain.model import PlanSpec, Run, RunId, Wave, WaveSpec
-from orchestrator.domain.operation import STATE_NAMES
 from orchestrator.domain.record import Act, Receipt, Watch
+from orchestrator.domain.states import STATE_NAMES
 from orchestrator.ports import Saved
 from orchestrator.store import documents, rows, schema
 from orchestrator.store.column_types import moment_text, plain

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from orchestrator.domain.model import RunId, RunStatus
-from orchestrator.domain.operation import Skipped
 from orchestrator.domain.record import Act, ActDone, ActKind, Change, Fire, FireResult, Watch
+from orchestrator.domain.states import Skipped
 from orchestrator.ports import Refused, Saved
 from tests.contract.store.kit import (
     LATER,

@@ -5,16 +5,9 @@
 import pytest
 
 from orchestrator.domain.model import RunStatus
-from orchestrator.domain.operation import (
-    Broke,
-    Dropped,
-    Escalated,
-    FailureClass,
-    Outcome,
-    Passed,
-    Succeeded,
-)
+from orchestrator.domain.operation import Broke, Dropped, Escalated, Passed
 from orchestrator.domain.record import Change, Watch
+from orchestrator.domain.states import FailureClass, Outcome, Succeeded
 from orchestrator.store.public import VIEWS
 from tests.contract.store.kit import (
     LATER,

@@ -157,9 +157,7 @@ async def test_cancelling_the_owner_of_a_store_writes_what_waits(url, raw):
 async def test_a_writer_that_is_killed_leaves_nobody_waiting(writer):
     callers = await waiting(writer, note("a"), note("b"))
     task = asyncio.create_task(writer.run())
-    for _ in range(3):  # into the commit
-        await asyncio.wait([task], timeout=0)
-    task.cancel()
+    asyncio.get_running_loop().call_soon(task.cancel)  # right after it began to commit
     await asyncio.wait([task, *callers])
     for caller in callers:
         assert isinstance(caller.exception(), StoreUnavailableError)

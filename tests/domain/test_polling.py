@@ -1,0 +1,74 @@
+"""When to ask again: after the interval, slower in a crowd, and never in step."""
+
+from datetime import timedelta
+
+import pytest
+
+from orchestrator.domain.model import AttemptId, Tracking
+from orchestrator.domain.polling import HOURLY, attention_at, next_watch, pace, watch_for
+from orchestrator.domain.record import Watch
+from orchestrator.domain.states import (
+    Failed,
+    FailureClass,
+    InProgress,
+    NeedsHuman,
+    Queued,
+    Submitting,
+    Unknown,
+    Why,
+)
+from tests.kit.rows import EPOCH, an_operation, minutes
+
+TRACKING, WHY = Tracking(), Why("code", "text")
+ID = AttemptId("a")
+RUNNING = InProgress(ID, EPOCH, None, EPOCH, EPOCH + minutes(135), tracked=True)
+UNKNOWN = Unknown(ID, EPOCH, None, EPOCH, EPOCH + minutes(15), WHY)
+HUMAN = NeedsHuman(ID, None, EPOCH, EPOCH, WHY)
+HALF_MINUTE = timedelta(seconds=30)
+
+
+@pytest.mark.parametrize(("crowd", "seconds"), [(0, 30), (450, 30), (750, 50), (1_500, 100)])
+def test_polls_slow_down_before_they_use_up_the_reads(crowd, seconds):
+    assert pace(TRACKING, crowd) == timedelta(seconds=seconds)
+
+
+def test_the_first_polls_of_a_wave_do_not_march_in_step():
+    firsts = {
+        watch_for(an_operation(n, RUNNING), None, HALF_MINUTE, EPOCH).next_at for n in range(50)
+    }
+    assert len(firsts) == 50
+    assert all(EPOCH + HALF_MINUTE / 2 <= first <= EPOCH + HALF_MINUTE for first in firsts)
+
+
+def test_doubt_is_looked_at_once_and_at_the_settle_instant_at_the_latest():
+    watch = watch_for(an_operation(0, UNKNOWN), None, HALF_MINUTE, EPOCH)
+    assert watch.next_at == EPOCH
+    soon = UNKNOWN.settle_at - timedelta(seconds=10)
+    assert next_watch(UNKNOWN, watch, HALF_MINUTE, soon, None).next_at == UNKNOWN.settle_at
+    later = next_watch(UNKNOWN, watch, HALF_MINUTE, UNKNOWN.settle_at, None)
+    assert later.next_at == UNKNOWN.settle_at + HALF_MINUTE
+
+
+def test_a_retry_after_is_obeyed_when_it_is_longer():
+    watch = Watch(next_at=EPOCH)
+    assert next_watch(RUNNING, watch, HALF_MINUTE, EPOCH, minutes(5)).next_at == EPOCH + minutes(5)
+    again = next_watch(RUNNING, watch, HALF_MINUTE, EPOCH, timedelta(seconds=1))
+    assert (again.next_at, again.polls, again.last_at) == (EPOCH + HALF_MINUTE, 1, EPOCH)
+
+
+def test_who_waits_for_a_person_is_looked_at_hourly():
+    assert watch_for(an_operation(0, HUMAN), None, HALF_MINUTE, EPOCH).next_at == EPOCH + HOURLY
+
+
+def test_an_intent_whose_sender_died_falls_due_when_nobody_can_be_sending_any_more():
+    due = attention_at(Submitting(ID, EPOCH, None), None, TRACKING)
+    assert due == EPOCH + TRACKING.send_within + TRACKING.request_timeout
+
+
+@pytest.mark.parametrize("state", [Queued(), Failed(EPOCH, FailureClass.GUEST, WHY)])
+def test_what_waits_for_nothing_never_falls_due(state):
+    assert attention_at(state, Watch(next_at=EPOCH), TRACKING) is None
+
+
+def test_without_a_checkpoint_what_runs_is_due_at_once():
+    assert attention_at(RUNNING, None, TRACKING) == EPOCH
