@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from orchestrator.arm.client import ArmClient
 from orchestrator.arm.clouds import CLOUDS, Cloud, custom
-from orchestrator.arm.token import Credential, CredentialKind, open_tokens
+from orchestrator.arm.token import open_tokens
 from orchestrator.arm.transport import AiohttpTransport, proxy_for
 from orchestrator.config.settings import AzureSettings, ConfiguredPlan, Settings
 from orchestrator.domain.model import RunId
@@ -65,7 +65,13 @@ async def assembled(
             open_store(settings.database, clock=clock, durable=durable, on_commit=metrics.committed)
         )
         arm = await stack.enter_async_context(_azure(settings.azure, clock, observer))
-        service = Service(store=store, arm=arm, clock=clock, new_id=_new_id)
+        service = Service(
+            store=store,
+            arm=arm,
+            clock=clock,
+            new_id=_new_id,
+            subscriptions=settings.azure.subscriptions,
+        )
         yield Parts(
             settings=settings,
             clock=clock,
@@ -86,7 +92,7 @@ async def _azure(
         transport = await stack.enter_async_context(
             AiohttpTransport(clock.monotonic, proxy=proxy_for(cloud))
         )
-        tokens = open_tokens(_credential(settings), cloud, clock)
+        tokens = open_tokens(settings.credential, cloud, clock)
         stack.push_async_callback(tokens.close)
         yield ArmClient(transport, tokens, cloud, clock, observer, settings.api_version)
 
@@ -95,12 +101,6 @@ def _cloud(settings: AzureSettings) -> Cloud:
     if settings.endpoint is None:
         return CLOUDS[settings.cloud]
     return custom(settings.endpoint, settings.audience, settings.authority)
-
-
-def _credential(settings: AzureSettings) -> Credential:
-    given = settings.credential
-    kind = CredentialKind(given.kind.value)
-    return Credential(kind=kind, client_id=given.client_id, variable=given.variable)
 
 
 def _new_id() -> str:

@@ -4,6 +4,7 @@ nothing."""
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any, Protocol
 
 from orchestrator.domain.answer import LookAnswer, PollAnswer, SubmitAnswer, Tracker
@@ -37,6 +38,28 @@ class Clock(Protocol):
 
 
 # ---------------------------------------------------------------------------------------- Azure
+
+
+class CredentialKind(StrEnum):
+    """As whom we ask Azure; all but the last are azure-identity's."""
+
+    DEFAULT = "default"
+    MANAGED_IDENTITY = "managed_identity"
+    WORKLOAD_IDENTITY = "workload_identity"
+    AZURE_CLI = "azure_cli"
+    ENVIRONMENT = "environment"
+    FIXED_TOKEN = "fixed_token"  # noqa: S105 - the name of a kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credential:
+    """How to get a token. No secret is in here: `variable` is the name of what holds it."""
+
+    kind: CredentialKind = CredentialKind.DEFAULT
+    client_id: str | None = None
+    """Of a user-assigned managed identity, a guid in lower case."""
+    variable: str | None = None
+    """The environment variable with a fixed token; it was set when the configuration was read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,8 +223,11 @@ class Store(Protocol):
     async def fire(self, fire: Fire) -> bool:
         """Insert a fire that opened no run. False: it is already there."""
 
-    async def see_schedule(self, plan: str, next_fire: datetime | None, now: datetime) -> datetime:
-        """Note a plan's next fire, and return when this plan was first seen."""
+    async def see_schedule(
+        self, plan: str, rule: str, next_fire: datetime | None, now: datetime
+    ) -> datetime:
+        """Note a plan's next fire, and return when this plan was first seen with this rule: an
+        edited schedule has no past."""
 
     async def fired(self, plan: str) -> Sequence[str]:
         """Return the `local` keys of a plan's newest fires (at most 100), newest first."""

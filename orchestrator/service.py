@@ -12,6 +12,7 @@ from orchestrator.domain.states import Failed, Why
 from orchestrator.domain.steering import chosen
 from orchestrator.domain.view import RunView
 from orchestrator.domain.waves import Membership, Origin, open_run, resolve
+from orchestrator.domain.words import counted
 from orchestrator.ports import Arm, Clock, Refused, Store
 
 
@@ -43,18 +44,28 @@ class Service:
     """The one way to open and to steer runs, for the command line, the HTTP door and the schedules
     alike."""
 
-    def __init__(self, *, store: Store, arm: Arm, clock: Clock, new_id: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        arm: Arm,
+        clock: Clock,
+        new_id: Callable[[], str],
+        subscriptions: Sequence[str] = (),
+    ) -> None:
         self._store = store
         self._arm = arm
         self._clock = clock
         self._new_id = new_id
+        self._subscriptions = tuple(subscriptions)
 
     async def members(self, plan: PlanSpec) -> Membership:
         """List what the plan's waves select at this moment. Raises `InventoryError` when Azure
         would not list."""
         selections = [wave.select for wave in plan.waves]
-        unscoped = any(not (s.ids or s.subscriptions) for s in selections)
-        subscriptions = await self._arm.list_subscriptions() if unscoped else ()
+        subscriptions = self._subscriptions
+        if not subscriptions and any(not (s.ids or s.subscriptions) for s in selections):
+            subscriptions = tuple(await self._arm.list_subscriptions())
         machines: dict[VmId, Machine] = {}
         for scope in scopes(selections, subscriptions):
             machines |= {machine.vm_id: machine for machine in await self._list(scope)}
@@ -88,7 +99,9 @@ class Service:
             parent=parent,
         )
         rows = open_run(origin, plan, membership, elsewhere)
-        why = Why("opened", f"{membership.vms} VMs in {len(plan.waves)} waves")
+        why = Why(
+            "opened", f"{counted(membership.vms, 'VM')} in {counted(len(plan.waves), 'wave')}"
+        )
         fact = Fact(at=now, event="run.opened", actor=opened_by, why=why)
         fired = replace(fire, run_id=origin.run_id) if fire else None
         outcome = await self._store.open_run(

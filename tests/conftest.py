@@ -37,7 +37,7 @@ def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
 @pytest.fixture
 def sqlite_url(tmp_path: Path) -> str:
     """Give the URL of a SQLite database that does not exist yet."""
-    return f"sqlite+aiosqlite:///{tmp_path / 'orchestrator.db'}"
+    return f"sqlite:///{tmp_path / 'orchestrator.db'}"
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

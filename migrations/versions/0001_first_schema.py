@@ -66,7 +66,7 @@ def _runs() -> None:
         "id",
     )
     op.create_index("ix_run_opened_at", "run", ["opened_at"])
-    _unique_where("uq_run_plan_open", "run", "plan", "closed_at IS NULL")
+    _unique_where("uq_run_plan_open", "run", "plan", "closed_at IS NULL AND parent IS NULL")
     _table(
         "wave",
         "run_id position:number name spec vms:number status reason allowed:number?"
@@ -179,7 +179,7 @@ def _people_and_daemons() -> None:
 
 
 def _schedules_and_retention() -> None:
-    _table("schedule", "plan first_seen:time next_fire:time?", "plan")
+    _table("schedule", "plan rule first_seen:time next_fire:time?", "plan")
     _table("fire", "plan local at:time result reason run_id?", "plan local")
     op.create_index("ix_fire_plan_at", "fire", ["plan", "at"])
     _table(

@@ -82,7 +82,7 @@ def _error(document: Document) -> Fault | None:
     telling = next((d for d in found.details if d.code.lower() not in _VAGUE), None)
     told = telling or next(iter(found.details), None)
     code = telling.code if telling and found.code.lower() in _VAGUE else found.code
-    message = " ".join(part for part in (found.message, told.message if told else "") if part)
+    message = (told.message if told else "") or found.message  # the outer one only counts
     return Fault(code, text(message, SENTENCE))
 
 

@@ -12,13 +12,12 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Protocol
 
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from orchestrator.arm.clouds import Cloud
-from orchestrator.ports import Clock, OutOfReachError
+from orchestrator.ports import Clock, Credential, CredentialKind, OutOfReachError
 
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken
@@ -39,29 +38,6 @@ _TOKEN = re.compile(r"[\x21-\x7e]+")
 
 class TokenUnavailableError(OutOfReachError):
     """No token is to be had. The message is a sentence for people, and holds no secret."""
-
-
-class CredentialKind(StrEnum):
-    """Whose token it is (design 14)."""
-
-    DEFAULT = "default"
-    MANAGED_IDENTITY = "managed_identity"
-    WORKLOAD_IDENTITY = "workload_identity"
-    AZURE_CLI = "azure_cli"
-    ENVIRONMENT = "environment"
-    FIXED_TOKEN = "fixed_token"  # noqa: S105 - a kind, not a password
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Credential:
-    """A credential as configured.
-
-    `variable` names the environment variable that holds a fixed token.
-    """
-
-    kind: CredentialKind = CredentialKind.DEFAULT
-    client_id: str | None = None
-    variable: str | None = None
 
 
 class Tokens(Protocol):

@@ -16,7 +16,8 @@ import click
 from orchestrator import __version__
 from orchestrator.cli.commands import COMMANDS
 from orchestrator.cli.exits import Exit, Stop
-from orchestrator.cli.text import clean, say
+from orchestrator.cli.text import say
+from orchestrator.domain.foreign import harmless
 
 DEBUG = "ORCHESTRATOR_DEBUG"
 _EXIT_CODES = (
@@ -97,7 +98,7 @@ def run(arguments: Sequence[str]) -> int:
         say("interrupted", to_stderr=True)
         return Exit.INTERRUPTED
     except Stop as stop:
-        say(clean(f"Error: {stop.message}"), to_stderr=True)
+        say(harmless(f"Error: {stop.message}"), to_stderr=True)
         return stop.code
     except click.ClickException as error:
         _show(error)
@@ -118,22 +119,27 @@ def _show(error: click.ClickException) -> None:
     if isinstance(error, click.UsageError) and error.ctx:
         say(error.ctx.get_usage(), to_stderr=True)
         say(f"Try '{error.ctx.command_path} --help'.", to_stderr=True)
-    say(clean(f"Error: {error.format_message()}"), to_stderr=True)
+    say(harmless(f"Error: {error.format_message()}"), to_stderr=True)
 
 
 def _failed(error: Exception) -> Exit:
     from orchestrator.config.problems import ConfigError
     from orchestrator.ports import OutOfReachError
 
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]  # what a task group wraps around the one thing that happened
     match error:
+        case Stop():
+            say(f"Error: {error.format_message()}", to_stderr=True)
+            return error.code
         case ConfigError(problems=problems):
             for problem in problems[:_MOST_SHOWN]:
-                say(clean(str(problem)), to_stderr=True)
+                say(harmless(str(problem)), to_stderr=True)
             if (more := len(problems) - _MOST_SHOWN) > 0:
                 say(f"… and {more} more", to_stderr=True)
             return Exit.USAGE
         case OutOfReachError():
-            say(clean(f"Error: {error}"), to_stderr=True)
+            say(harmless(f"Error: {error}"), to_stderr=True)
             return Exit.OUT_OF_REACH
         case _:
             return _bug(error)
@@ -148,5 +154,5 @@ def _bug(error: Exception) -> Exit:
     first = (str(error).splitlines() or [""])[0][:300]
     what = f"{type(error).__name__}: {first}" if first else type(error).__name__
     hint = "This is a bug; `orchestrator --debug …` shows where."
-    say(clean(f"Internal error: {what}. {hint}"), to_stderr=True)
+    say(harmless(f"Internal error: {what}. {hint}"), to_stderr=True)
     return Exit.INTERNAL

@@ -10,12 +10,13 @@ import click
 from orchestrator.cli.exits import Stop
 from orchestrator.cli.options import config_option, json_option
 from orchestrator.cli.showing import as_mapping, as_text, problem_mapping
-from orchestrator.cli.text import clean, say
+from orchestrator.cli.text import say
 from orchestrator.clock import WallClock
 from orchestrator.config.azure_words import read_instant
 from orchestrator.config.loading import load
 from orchestrator.config.problems import ConfigError, Wrong
 from orchestrator.config.schema import schema_text
+from orchestrator.domain.foreign import harmless
 
 
 @click.command()
@@ -58,9 +59,9 @@ def validate(config: Path, at: str | None, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(as_mapping(settings, now)))
         return
-    say("\n".join(clean(line) for line in as_text(settings, now)))
+    say("\n".join(harmless(line) for line in as_text(settings, now)))
     for warning in settings.warnings:
-        say(clean(f"warning: {warning}"), to_stderr=True)
+        say(harmless(f"warning: {warning}"), to_stderr=True)
 
 
 @click.command()

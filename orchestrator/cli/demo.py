@@ -188,7 +188,7 @@ def _judge(folder: Path, rows: Sequence[Row], ledger: dict[str, Any], *, interru
     say(f"  {posts} POSTs in all: {throttled} was throttled and sent again, the lost reply was not")
     say(f"\nThe database is {folder / 'demo.db'}. Look into it:")
     say(f"  sqlite3 {folder / 'demo.db'} '{_QUERY}'")
-    say(f"  orchestrator status -c {folder / 'orchestrator.yaml'}")
+    say(f"  {_TOKEN}=x orchestrator status -c {folder / 'orchestrator.yaml'}")
     if interrupted:
         return Exit.INTERRUPTED
     expected = [story.status for story in _STORIES]

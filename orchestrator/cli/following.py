@@ -54,7 +54,7 @@ class LiveScreen:
 
         self._lines = [*self._lines, *lines][-_EVENTS_SHOWN:]
         picture = [headline(run), *(wave_line(wave) for wave in waves), "", *self._lines]
-        self._live.update(Text("\n".join(picture)))
+        self._live.update(Text("\n".join(picture), no_wrap=True, overflow="ellipsis"))
 
 
 class NoScreen:

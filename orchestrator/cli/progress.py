@@ -9,14 +9,16 @@ from datetime import datetime
 from typing import Any, Final
 
 from orchestrator.cli.exits import Exit
-from orchestrator.cli.text import clean
+from orchestrator.domain.foreign import harmless
 
 Row = Mapping[str, Any]
 
 IN_FLIGHT: Final = ("preparing", "submitting", "unknown", "in_progress", "verifying")
 GOOD: Final = ("succeeded", "warned", "reboot_pending", "nothing_to_do")
 _BAR: Final = 24
-_QUIET: Final = frozenset({"operation.began", "operation.intended", "operation.reported"})
+_QUIET: Final = frozenset(
+    {"operation.selected", "operation.began", "operation.intended", "operation.reported"}
+)
 """Events that only lead to the next one: shown in the database, not on the terminal."""
 _SYMBOLS: Final = {
     "succeeded": "✓",
@@ -74,7 +76,7 @@ def headline(run: Row) -> str:
         f"{in_flight(run)} in flight",
         f"{bad(run)} bad",
     ]
-    reason = f" ({clean(run['reason'])})" if run["reason"] else ""
+    reason = f" ({harmless(run['reason'])})" if run["reason"] else ""
     return " · ".join(parts) + reason
 
 
@@ -85,7 +87,7 @@ def wave_line(wave: Row) -> str:
     bar = "█" * filled + "░" * (_BAR - filled)
     allowed = "" if wave["allowed_failures"] is None else f" of {wave['allowed_failures']} allowed"
     figures = f"{done:>4}/{vms:<4} in flight {in_flight(wave):<3} bad {bad(wave)}{allowed}"
-    return f"  {clean(wave['wave']):<12} {wave['status']:<8} {bar} {figures}"
+    return f"  {harmless(wave['wave']):<12} {wave['status']:<8} {bar} {figures}"
 
 
 def counts(row: Row) -> str:
@@ -100,15 +102,15 @@ def event_line(event: Row) -> str | None:
         return None
     detail = json.loads(event["detail"] or "{}")
     what = _about_vm(event, detail) if event["vm_id"] else event["event"].replace(".", " ")
-    why = f": {clean(event['why'])}" if event["why"] else ""
-    actor = "" if event["actor"] == "daemon" else f" (by {clean(event['actor'])})"
+    why = f": {harmless(event['why'])}" if event["why"] else ""
+    actor = "" if event["actor"] == "daemon" else f" (by {harmless(event['actor'])})"
     return f"{_clock(event['at'])} {what}{why}{actor}"
 
 
 def _about_vm(event: Row, detail: Mapping[str, Any]) -> str:
     to = str(detail.get("to", event["event"]))
     name = str(event["vm_id"]).rsplit("/", 1)[-1]
-    return f"{_SYMBOLS.get(to, '·')} {clean(name)} {to}"
+    return f"{_SYMBOLS.get(to, '·')} {harmless(name)} {to}"
 
 
 def _clock(at: datetime | str) -> str:
@@ -132,6 +134,6 @@ def report(run: Row, waves: Sequence[Row], troubled: Sequence[Row]) -> list[str]
     lines = [headline(run), *(f"{wave_line(wave)}  {counts(wave)}" for wave in waves)]
     for op in troubled:
         outcome = op["outcome"] or op["state"]
-        reason = clean(op["reason"] or "")
-        lines.append(f"    {clean(op['vm_name']):<28} {outcome:<13} {reason}")
+        reason = harmless(op["reason"] or "")
+        lines.append(f"    {harmless(op['vm_name']):<28} {outcome:<13} {reason}")
     return lines

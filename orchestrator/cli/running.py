@@ -2,6 +2,7 @@
 follows."""
 
 import asyncio
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -25,6 +26,7 @@ from orchestrator.ports import Store
 from orchestrator.service import NotOpened, Opened
 from orchestrator.store.trouble import DatabaseBusyError
 
+_RESUME: Final = "An open run is followed with --resume."
 _TAKE_UP_S: Final = 3.0
 """How long to wait for a run to be taken up here."""
 
@@ -47,10 +49,25 @@ async def _serve(settings: Settings) -> Exit:
     with signals(stopping):
         async with assembled(settings, clock=WallClock()) as parts:
             daemon = Daemon(parts)
-            async with door(daemon) as address:
+            async with AsyncExitStack() as stack:
+                address = await _door(stack, daemon)
+                if address is None:
+                    raise Stop(f"{_closed(settings)} Free the port, or change http.listen.")
                 say(f"orchestrator serves {len(settings.plans)} plans on {address}", to_stderr=True)
                 await daemon.run(stopping)
     return Exit.DONE
+
+
+async def _door(stack: AsyncExitStack, daemon: Daemon) -> str | None:
+    """Open the daemon's door; None when its port is taken."""
+    try:
+        return await stack.enter_async_context(door(daemon))
+    except OSError:
+        return None
+
+
+def _closed(settings: Settings) -> str:
+    return f"The door {settings.http_host}:{settings.http_port} cannot be opened: it is in use."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +121,9 @@ async def _drive_here(parts: Parts, asked: _Asked, stopping: asyncio.Event) -> E
     run_id = await _open_here(parts, asked)
     daemon = Daemon(parts, schedules=False, only=lambda each: each == run_id)
     done = asyncio.Event()
-    async with door(daemon), asyncio.TaskGroup() as group:
+    async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
+        if await _door(stack, daemon) is None:
+            say(f"{_closed(parts.settings)} The run goes on without it.", to_stderr=True)
         group.create_task(daemon.run(done), name="drive")
         try:
             await _taken_up(daemon, run_id)
@@ -146,8 +165,8 @@ async def _instead(store: Store, asked: _Asked, code: str, reason: str) -> RunId
     """No run was opened: follow the open one where that was asked for, or say why not."""
     if code == "already_open" and asked.resume:
         return await _open_run_of(store, asked.plan)
-    hint = " Follow it with --resume." if code == "already_open" else ""
-    message = f"{reason}.{hint}"
+    hint = _RESUME if code == "already_open" else ""
+    message = f"{reason}. {hint}"
     raise Stop(message)
 
 
@@ -165,7 +184,7 @@ async def _follow_beside(settings: Settings, asked: _Asked, stopping: asyncio.Ev
             run_id = await _open_run_of(store, asked.plan)
         else:
             body = {"act": "run", "plan": asked.plan, "actor": actor()}
-            answer = await through_the_door(settings, body)
+            answer = await through_the_door(settings, body, hint=_RESUME)
             run_id = RunId(answer["run_id"])
         return await _follow(store, run_id, asked, stopping)
 

@@ -62,8 +62,13 @@ def _token(path: Path) -> str:
         raise Stop(str(error), Exit.OUT_OF_REACH) from None
 
 
-async def through_the_door(settings: Settings, body: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Send an act to the daemon that holds the database, and return its answer."""
+async def through_the_door(
+    settings: Settings, body: Mapping[str, Any], hint: str = ""
+) -> Mapping[str, Any]:
+    """Send an act to the daemon that holds the database, and return its answer.
+
+    `hint` is said after the refusal of a run that is open already.
+    """
     path: Path = token_path(settings)
     address = f"http://{settings.http_host}:{settings.http_port}"
     match await send(address, _token(path), body):
@@ -71,6 +76,8 @@ async def through_the_door(settings: Settings, body: Mapping[str, Any]) -> Mappi
             return answer
         case Declined(status=HTTPStatus.SERVICE_UNAVAILABLE, message=message):
             raise Stop(message, Exit.OUT_OF_REACH)
+        case Declined(code="already_open", message=message):
+            raise Stop(f"{message} {hint}")
         case Declined(message=message):
             raise Stop(message)
         case Unreachable(reason=reason):

@@ -20,8 +20,6 @@ from orchestrator.config.patch_keys import PatchesKeys
 from orchestrator.config.settings import (
     AzureSettings,
     ConfiguredPlan,
-    Credential,
-    CredentialKind,
     Overlap,
 )
 from orchestrator.domain.model import (
@@ -37,6 +35,7 @@ from orchestrator.domain.model import (
     WindowsPatches,
 )
 from orchestrator.domain.schedule import Cron, Missed, MissedPolicy, PatchTuesday, Schedule
+from orchestrator.ports import Credential, CredentialKind
 
 Made = TypeVar("Made")
 

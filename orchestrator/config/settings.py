@@ -7,28 +7,7 @@ from pathlib import Path
 from orchestrator.config.problems import Problem
 from orchestrator.domain.model import PlanSpec
 from orchestrator.domain.schedule import Schedule
-
-
-class CredentialKind(StrEnum):
-    """As whom we ask Azure; all but the last are azure-identity's."""
-
-    DEFAULT = "default"
-    MANAGED_IDENTITY = "managed_identity"
-    WORKLOAD_IDENTITY = "workload_identity"
-    AZURE_CLI = "azure_cli"
-    ENVIRONMENT = "environment"
-    FIXED_TOKEN = "fixed_token"  # noqa: S105 - the name of a kind
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Credential:
-    """How to get a token. No secret is in here: `variable` is the name of what holds it."""
-
-    kind: CredentialKind = CredentialKind.DEFAULT
-    client_id: str | None = None
-    """Of a user-assigned managed identity, a guid in lower case."""
-    variable: str | None = None
-    """The environment variable with a fixed token; it was set when the configuration was read."""
+from orchestrator.ports import Credential
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """What a decision changes: the run's and the waves' new rows, and the facts that say why. Pure."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import assert_never
 
 from orchestrator.domain.model import Run, RunStatus, Wave, WaveStatus
@@ -18,6 +18,7 @@ from orchestrator.domain.rollout import (
 )
 from orchestrator.domain.states import Why
 from orchestrator.domain.view import RunView
+from orchestrator.domain.words import counted, spanned
 
 DAEMON = "daemon"
 """The actor of everything that no person asked for."""
@@ -50,7 +51,10 @@ def _write_wave(view: RunView, decision: OpenWave | BakeWave | CloseWave, now: d
             after = replace(
                 wave, status=WaveStatus.OPEN, opened_at=now, allowed=allowed, max_parallel=parallel
             )
-            text = f"{wave.vms} VMs, {parallel} at once, {allowed} failures allowed"
+            text = (
+                f"{counted(wave.vms, 'VM')}, {parallel} at once, "
+                f"{counted(allowed, 'failure')} allowed"
+            )
             return _waved(view, after, "wave.opened", Why("opened", text), now)
         case BakeWave(_, until):
             after = replace(wave, status=WaveStatus.BAKING, baking_until=until)
@@ -58,7 +62,7 @@ def _write_wave(view: RunView, decision: OpenWave | BakeWave | CloseWave, now: d
                 view,
                 after,
                 "wave.baking",
-                Why("baking", f"must stay good for {_span(wave.spec.bake)}"),
+                Why("baking", f"must stay good for {spanned(wave.spec.bake)}"),
                 now,
             )
         case CloseWave(_, why):
@@ -114,7 +118,3 @@ def _next(run: Run) -> Run:
     """Every change of a run or of its waves counts the run's version up: that is their
     compare-and-set."""
     return replace(run, version=run.version + 1)
-
-
-def _span(span: timedelta) -> str:
-    return str(span).removesuffix(":00")

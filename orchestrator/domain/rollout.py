@@ -19,6 +19,7 @@ from orchestrator.domain.states import (
 )
 from orchestrator.domain.tally import Tally
 from orchestrator.domain.view import RunView, place_of
+from orchestrator.domain.words import counted, spanned
 
 # -------------------------------------------------------------------- decisions: facts about the
 # run
@@ -204,7 +205,7 @@ def _broken_budget(view: RunView) -> HaltRun | None:
 
 
 def _over_budget(what: str, bad: int, allowed: int) -> Why:
-    return Why("budget", f"{what} has {bad} bad VM{'s' * (bad != 1)}, {allowed} allowed")
+    return Why("budget", f"{what} has {counted(bad, 'bad VM')}, {allowed} allowed")
 
 
 def _steer_waves(view: RunView, now: datetime) -> Iterator[Decision]:
@@ -223,7 +224,7 @@ def _steer_waves(view: RunView, now: datetime) -> Iterator[Decision]:
         and wave.baking_until <= now
     ):
         yield CloseWave(
-            wave.position, Why("passed", f"stayed good for its bake of {wave.spec.bake}")
+            wave.position, Why("passed", f"stayed good for its bake of {spanned(wave.spec.bake)}")
         )
 
 

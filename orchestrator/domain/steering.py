@@ -32,6 +32,7 @@ from orchestrator.domain.rollout import current_wave
 from orchestrator.domain.states import Failed, FailureClass, NeedsHuman, Outcome, Wait, Why
 from orchestrator.domain.tally import is_bad
 from orchestrator.domain.view import RunView
+from orchestrator.domain.words import counted
 
 _STEERABLE = {RunStatus.OPEN, RunStatus.PAUSED, RunStatus.HALTED}
 
@@ -82,7 +83,7 @@ def _resume(view: RunView, act: Act, now: datetime) -> tuple[Change, str]:
     halted = view.run.status is RunStatus.HALTED
     accepted = [op for op in view.ops.values() if halted and is_bad(op, view.waves[op.wave].spec)]
     moves = tuple(_move(op, Forgiven(now, why), act) for op in accepted)
-    return replace(change, moves=moves), f"open again; {len(moves)} bad VMs accepted"
+    return replace(change, moves=moves), f"open again; {counted(len(moves), 'bad VM')} accepted"
 
 
 def _retry(view: RunView, act: Act, now: datetime) -> tuple[Change, str]:
@@ -99,7 +100,7 @@ def _retry(view: RunView, act: Act, now: datetime) -> tuple[Change, str]:
         return Change(), f"nothing to do: no failed VM of wave {wave.spec.name} is meant"
     why = Why("retry", act.because)
     moves = tuple(_granted(op, GrantKind.RETRY, why, act, now) for op in meant)
-    return _reopened(view, moves), f"{len(moves)} VMs queued again"
+    return _reopened(view, moves), f"{counted(len(moves), 'VM')} queued again"
 
 
 def _resolve(view: RunView, act: Act, now: datetime) -> tuple[Change, str]:
@@ -111,7 +112,7 @@ def _resolve(view: RunView, act: Act, now: datetime) -> tuple[Change, str]:
     again = any(isinstance(move.event, Granted) for move in moves)
     return _reopened(view, moves) if again else Change(
         moves=moves
-    ), f"{len(moves)} VMs resolved as {act.resolution}"
+    ), f"{counted(len(moves), 'VM')} resolved as {act.resolution}"
 
 
 def _resolved(view: RunView, op: Operation, act: Act, why: Why, now: datetime) -> Move:

@@ -6,6 +6,7 @@ from typing import Final
 
 from orchestrator.domain.result import Result
 from orchestrator.domain.states import FailureClass, Outcome, Why
+from orchestrator.domain.words import counted
 
 GUEST_CODES: Final = frozenset(
     {
@@ -126,11 +127,9 @@ _NO_ERROR: Final = frozenset({"", "0", "Success", "1", "2"})
 
 
 def _installed(result: Result) -> str:
-    return (
-        f"{result.installed} patches installed"
-        if result.installed is not None
-        else "installed; Azure gave no count"
-    )
+    if result.installed is None:
+        return "installed; Azure gave no count"
+    return f"{counted(result.installed, 'patch', 'patches')} installed"
 
 
 def _attempted(result: Result) -> int:

@@ -117,6 +117,8 @@ class Book:
         for wave in change.waves:
             self.view.waves[wave.position] = wave
         if change.run is not None:
+            if change.run.status is not self.view.run.status:
+                self.view.unreachable_since = None  # a person who resumes gets a fresh quarter
             self.view.run = change.run
         for fact in change.facts:
             self._observer.noted(self.view.run.id, fact)

@@ -42,7 +42,7 @@ class Conductor:
         self._stopping = False
         self._awake = asyncio.Event()
         self.scanned_at: datetime | None = None
-        """When the open runs were last looked at with success; None before the first time."""
+        """When the open runs were last looked for, also in vain; None before the first time."""
 
     @property
     def driving(self) -> tuple[RunId, ...]:
@@ -88,9 +88,9 @@ class Conductor:
             for run_id in await self._doors.store.open_runs():
                 if run_id not in self._driven and self._only(run_id) and self._rested(run_id):
                     await self._take_up(group, run_id)
-            self.scanned_at = self._doors.clock.now()
         except StoreUnavailableError as error:
             self._doors.observer.troubled("database", str(error))
+        self.scanned_at = self._doors.clock.now()
 
     async def _take_up(self, group: asyncio.TaskGroup, run_id: RunId) -> None:
         lease = await self._doors.store.claim(run_id, self._holder, TTL)

@@ -68,7 +68,9 @@ class Timetable:
         coming = next(fires(entry.schedule, now), None)
         if coming is not None:
             self.next_fires[entry.plan] = coming.at
-        first_seen = await self._store.see_schedule(entry.plan, coming.at if coming else None, now)
+        rule = _written(entry.schedule)
+        next_fire = coming.at if coming else None
+        first_seen = await self._store.see_schedule(entry.plan, rule, next_fire, now)
         fired = await self._store.fired(entry.plan)
         for item in due(entry.schedule, first_seen=first_seen, fired=fired, now=now):
             await self._fire(entry, item, now)
@@ -96,3 +98,8 @@ class Timetable:
             return LONGEST_SLEEP.total_seconds()
         until = (soonest - self._clock.now()).total_seconds()
         return min(max(until, 0.05), LONGEST_SLEEP.total_seconds())
+
+
+def _written(schedule: Schedule) -> str:
+    """Write down what decides when a schedule fires: who changes it starts anew."""
+    return f"{schedule.rule!r} {schedule.timezone} {schedule.offset}"

@@ -2,13 +2,14 @@
 line. It decides nothing else, and foreign objects cannot make it fail."""
 
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping
 from math import isfinite
 from typing import Any, Final
 from urllib.parse import quote
 
 from structlog.typing import EventDict, WrappedLogger
+
+from orchestrator.domain.foreign import harmless
 
 REDACTED: Final = "[redacted]"
 
@@ -19,8 +20,6 @@ _MOST_ITEMS = 200
 _DEEPEST = 6
 _SHORTEST_SECRET = 6
 """What is shorter would blot out half of every line."""
-_STEERING = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}
-"""Control, format (bidi), unassigned, private, surrogate; line and paragraph separators."""
 
 _SECRET = r"(?:password|passwd|pwd|secret|token|api[_-]?key|assertion)"  # noqa: S105 - a pattern, not a secret
 _SECRET_KEY = re.compile(rf"{_SECRET}$|^authorization$", re.IGNORECASE)
@@ -51,18 +50,6 @@ def redact(text: str) -> str:
     return text
 
 
-def clean(text: str) -> str:
-    r"""Return text with every character that steers a terminal or ends a line escaped (`\x1b`)."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(
-        each.encode("unicode_escape", "surrogatepass").decode("ascii")
-        if unicodedata.category(each) in _STEERING
-        else each
-        for each in text
-    )
-
-
 class Redaction:
     """A structlog processor: makes an event plain, short, one line and free of secrets.
 
@@ -77,14 +64,14 @@ class Redaction:
 
     def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
         """Return the event as it may be written."""
-        return {clean(key): self._value(key, value) for key, value in event.items()}
+        return {harmless(key): self._value(key, value) for key, value in event.items()}
 
     def text(self, text: str) -> str:
         """Return one text as it may be written."""
         text = text[:_MOST_READ]
         for secret in self._secrets:
             text = text.replace(secret, REDACTED)
-        text = clean(redact(text))
+        text = harmless(redact(text))
         more = len(text) - _LONGEST
         return text if more <= 0 else f"{text[:_LONGEST]}… and {more} more"
 

@@ -96,10 +96,11 @@ def _known(connection: Connection, run: Run) -> Saved | Refused | None:
 
 
 def _in_the_way(connection: Connection, run: Run, fire: Fire | None) -> Refused | None:
+    """A retry's run stands beside the run it came from, and in nobody's way (design 3)."""
     plan = run.plan.name
-    query = select(_run.c.id).where(_run.c.plan == plan, _run.c.closed_at.is_(None))
-    other = connection.execute(query).scalars().first()
-    if other is not None:
+    open_ones = (_run.c.plan == plan, _run.c.closed_at.is_(None), _run.c.parent.is_(None))
+    other = connection.execute(select(_run.c.id).where(*open_ones)).scalars().first()
+    if other is not None and run.parent is None:
         return Refused("already_open", f"the plan {plan} has an open run, {other}")
     if fire is not None and schedules.is_taken(connection, fire):
         return Refused("already_fired", f"the plan {plan} has already fired for {fire.local}")

@@ -50,14 +50,16 @@ def fired(connection: Connection, plan: str) -> Sequence[str]:
     return list(connection.execute(query).scalars())
 
 
-def see(connection: Connection, plan: str, next_fire: datetime | None, now: datetime) -> datetime:
-    """Note a plan's next fire, and return when this plan was first seen."""
-    row = {"plan": plan, "first_seen": now, "next_fire": next_fire}
+def see(
+    connection: Connection, plan: str, rule: str, next_fire: datetime | None, now: datetime
+) -> datetime:
+    """Note a plan's next fire, and return when it was first seen with this rule."""
+    row = {"plan": plan, "rule": rule, "first_seen": now, "next_fire": next_fire}
     if statements.insert_once(connection, _schedule, row):
         return now
     mine = _schedule.c.plan == plan
-    connection.execute(update(_schedule).where(mine).values(next_fire=next_fire))
-    first_seen: datetime = connection.execute(
-        select(_schedule.c.first_seen).where(mine)
-    ).scalar_one()
+    known = connection.execute(select(_schedule).where(mine)).mappings().one()
+    first_seen: datetime = known["first_seen"] if known["rule"] == rule else now
+    fresh = {"rule": rule, "first_seen": first_seen, "next_fire": next_fire}
+    connection.execute(update(_schedule).where(mine).values(fresh))
     return first_seen

@@ -78,7 +78,7 @@ run = Table(
     _time("opened_at"),
     _time("deadline_at"),
     _time("closed_at", null=True),
-    _only(Index("uq_run_plan_open", "plan", unique=True), "closed_at IS NULL"),
+    _only(Index("uq_run_plan_open", "plan", unique=True), "closed_at IS NULL AND parent IS NULL"),
     Index("ix_run_opened_at", "opened_at"),
 )
 
@@ -319,6 +319,7 @@ schedule = Table(
     "schedule",
     metadata,
     Column("plan", PlainText, primary_key=True),
+    _text("rule"),
     _time("first_seen"),
     _time("next_fire", null=True),
 )

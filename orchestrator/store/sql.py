@@ -132,9 +132,11 @@ class SqlStore:
         """Insert a fire that opened no run. False: it is already there."""
         return await self._write(lambda c: schedules.fire(c, fire))
 
-    async def see_schedule(self, plan: str, next_fire: datetime | None, now: datetime) -> datetime:
+    async def see_schedule(
+        self, plan: str, rule: str, next_fire: datetime | None, now: datetime
+    ) -> datetime:
         """Note a plan's next fire, and return when this plan was first seen."""
-        return await self._write(lambda c: schedules.see(c, plan, next_fire, now))
+        return await self._write(lambda c: schedules.see(c, plan, rule, next_fire, now))
 
     async def fired(self, plan: str) -> Sequence[str]:
         """Return the `local` keys of a plan's newest fires, newest first."""

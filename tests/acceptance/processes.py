@@ -119,10 +119,10 @@ class Stage:
 
 def wait_for(holds: Any, what: str, seconds: float = PATIENCE_S) -> None:
     """Look again and again until something holds; fail when it takes too long."""
-    until = time.monotonic() + seconds  # noqa: TID251 - real processes know no clock of ours
+    until = time.monotonic() + seconds
     while not holds():
-        assert time.monotonic() < until, f"waited too long for {what}"  # noqa: TID251 - likewise
-        time.sleep(_LOOK_EVERY_S)  # noqa: TID251 - likewise
+        assert time.monotonic() < until, f"waited too long for {what}"
+        time.sleep(_LOOK_EVERY_S)
 
 
 def free_port() -> int:

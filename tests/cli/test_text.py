@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.cli.text import clean
+from orchestrator.domain.foreign import harmless
 
 
 @pytest.mark.parametrize(
@@ -21,14 +21,14 @@ from orchestrator.cli.text import clean
     ],
 )
 def test_what_steers_is_escaped_and_what_reads_stays(text, shown):
-    assert clean(text) == shown
+    assert harmless(text) == shown
 
 
 def test_line_breaks_of_our_own_stay_when_asked():
-    assert clean("a\nb\x1b", keep="\n") == "a\nb\\x1b"
+    assert harmless("a\nb\x1b", keep="\n") == "a\nb\\x1b"
 
 
 @given(st.text(max_size=80))
 def test_whatever_comes_is_printable(text):
-    assert all(each.isprintable() or each.isspace() for each in clean(text))
-    assert not set(clean(text)) & {"\n", "\r", "\t", "\x1b", "\u2028"}
+    assert all(each.isprintable() or each.isspace() for each in harmless(text))
+    assert not set(harmless(text)) & {"\n", "\r", "\t", "\x1b", "\u2028"}

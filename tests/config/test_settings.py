@@ -4,9 +4,10 @@ from datetime import UTC, datetime, time, timedelta
 
 import pytest
 
-from orchestrator.config.settings import CredentialKind, Overlap
+from orchestrator.config.settings import Overlap
 from orchestrator.domain.model import Reboot, Selection, Share, Tracking, Warnings
 from orchestrator.domain.schedule import Cron, Missed, MissedPolicy, PatchTuesday
+from orchestrator.ports import CredentialKind
 from tests.config.kit import OTHER_VM, PLAN, SUBSCRIPTION, VM, loaded, the_wave, write
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

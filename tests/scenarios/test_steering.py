@@ -5,6 +5,7 @@ from datetime import timedelta
 from orchestrator.domain.model import Share
 from orchestrator.domain.record import Act, ActKind
 from orchestrator.service import Opened
+from orchestrator.simulator.exchange import HangUp
 from orchestrator.simulator.faults import TEMPERS
 from tests.kit.stage import a_machine, a_ring, machines, staged
 
@@ -117,3 +118,49 @@ async def test_a_vm_queued_in_another_open_run_is_skipped_there_and_then(sqlite_
         second = await on.open(a_ring("w"), name="second", deadline=timedelta(days=1))
         reasons = {row["reason"] for row in (await on.operations(second)).values()}
         assert reasons == {f"still queued in run {first}"}
+
+
+async def test_a_retry_for_a_wave_that_passed_opens_a_run_beside_the_open_one(any_database_url):
+    fleet = (a_machine("w-00", TEMPERS["fails_once"]), a_machine("w-01"), *machines("v", 2))
+    waves = (
+        a_ring("w", max_parallel=TWO, allow_failures=Share(count=1)),
+        a_ring("v", max_parallel=Share(count=1)),
+    )
+    async with staged(any_database_url, fleet) as on:
+        first = await on.open(*waves)
+        driver = await on.take(first)
+        await on.go_on(driver, until=lambda view: view.tally(2).labels["in_progress"] == 1)
+        act = Act(
+            id="again",
+            run_id=first,
+            kind=ActKind.RETRY,
+            actor="ann",
+            because="x",
+            at=on.clock.now(),
+        )
+        opened = await on.service.act(act)
+        assert isinstance(opened, Opened)
+        row = await on.drive(opened.run_id)
+        assert (row["status"], row["vms"]) == ("passed", 1)
+        await on.go_on(driver)
+        assert (await on.row(first))["status"] == "passed"
+
+
+async def test_a_run_paused_for_want_of_azure_goes_on_when_resumed(sqlite_url):
+    async with staged(sqlite_url, machines("w", 3)) as on:
+        run_id = await on.open(a_ring("w"))
+        transport = on.arm._transport
+        respond, transport._azure.respond = transport._azure.respond, silence
+        driver = await on.take(run_id)
+        await on.go_on(driver)
+        row = await on.row(run_id)
+        assert (row["status"], "nothing of Azure has answered" in row["reason"]) == ("paused", True)
+        transport._azure.respond = respond
+        on.clock.turn_to(on.clock.now() + timedelta(hours=1))
+        await on.ask(run_id, ActKind.RESUME)
+        await on.go_on(driver)
+        assert (await on.row(run_id))["status"] == "passed"
+
+
+def silence(_request, _now):
+    return HangUp()

@@ -107,3 +107,15 @@ async def test_a_fire_from_before_the_plan_was_known_never_was(night):
     night.clock.turn_to(datetime(2026, 1, 11, 1, 10, tzinfo=UTC))
     await a_timetable(night, opener).check()
     assert opener.opened == []
+
+
+async def test_an_edited_schedule_has_no_past(night):
+    opener = Opener(night)
+    late = replace(NIGHTLY, missed=Missed(policy=MissedPolicy.RUN_LATE))
+    weekly = replace(late, rule=Cron(expression="0 2 * * 1"))
+    await a_timetable(night, opener, weekly).check()
+    night.clock.turn_to(datetime(2026, 1, 11, 9, 0, tzinfo=UTC))
+    await a_timetable(night, opener, late).check()  # last night's 02:00 never was
+    assert opener.opened == []
+    await at(night, 1, a_timetable(night, opener, late), day=12)
+    assert opener.opened == ["2026-01-12T02:00"]

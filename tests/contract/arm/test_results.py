@@ -59,7 +59,7 @@ def test_a_failed_result_names_the_most_telling_error_and_loses_the_tombstone():
     report = results.report(json.loads(recorded("result_failed_linux.json")), b"")
     assert report.activity == OPERATION
     assert report.result.error_code == "PACKAGE_MANAGER_FAILURE"
-    assert report.result.error_message.startswith("2 error/s reported.")
+    assert report.result.error_message.startswith("Unexpected return code (100)")
     assert report.result.error_message.endswith("on command: apt-get")
     assert [patch.name for patch in report.patches] == ["openssl"]
 
@@ -75,7 +75,7 @@ def test_a_failed_result_names_the_most_telling_error_and_loses_the_tombstone():
         ({"code": 0}, "", ""),
         ({"code": "0x8024402C", "message": "m"}, "0x8024402C", "m"),
         ({"code": "1", "message": "m"}, "1", "m"),
-        ({"code": "1", "message": "m", "details": [{"code": "ERROR", "message": "d"}]}, "1", "m d"),
+        ({"code": "1", "message": "m", "details": [{"code": "ERROR", "message": "d"}]}, "1", "d"),
         (
             {"code": "X", "message": "m", "details": [{"code": "OPERATION_FAILED"}]},
             "X",

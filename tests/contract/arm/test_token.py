@@ -13,12 +13,11 @@ from orchestrator.arm import token as tokens
 from orchestrator.arm.clouds import CLOUDS
 from orchestrator.arm.token import (
     CachedTokens,
-    Credential,
-    CredentialKind,
     Issued,
     TokenUnavailableError,
     open_tokens,
 )
+from orchestrator.ports import Credential, CredentialKind
 from tests.contract.arm.bench import PUBLIC, Clock
 
 HOUR = timedelta(hours=1)

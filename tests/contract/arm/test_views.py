@@ -56,7 +56,7 @@ def test_a_vm_with_its_instance_view_is_seen():
                 not_selected=5,
                 window_exceeded=False,
                 error_code="UA_ESM_REQUIRED",
-                error_message="1 error/s reported. 4 patches requires Ubuntu Pro for "
+                error_message="4 patches requires Ubuntu Pro for "
                 "Infrastructure with Extended Security Maintenance",
             ),
         ),

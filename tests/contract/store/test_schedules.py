@@ -6,6 +6,8 @@ from datetime import timedelta
 from orchestrator.domain.record import Fire, FireResult
 from tests.contract.store.kit import LATER, NOW
 
+RULE = "a rule"
+
 
 def a_fire(local="2026-11-22T22:00", **fields):
     given = {
@@ -34,15 +36,16 @@ async def test_fires_are_named_newest_first_and_at_most_a_hundred(store):
 
 
 async def test_a_schedule_is_first_seen_once(store):
-    assert await store.see_schedule("monthly", LATER, NOW) == NOW
-    assert await store.see_schedule("monthly", None, LATER) == NOW
-    assert await store.see_schedule("weekly", None, LATER) == LATER
+    assert await store.see_schedule("monthly", RULE, LATER, NOW) == NOW
+    assert await store.see_schedule("monthly", RULE, None, LATER) == NOW
+    assert await store.see_schedule("monthly", "another rule", None, LATER) == LATER
+    assert await store.see_schedule("weekly", RULE, None, LATER) == LATER
 
 
 async def test_a_schedule_shows_its_next_fire_and_what_came_of_the_last(store):
-    await store.see_schedule("monthly", NOW, NOW)
-    await store.see_schedule("monthly", LATER, NOW)
-    await store.see_schedule("never", None, NOW)
+    await store.see_schedule("monthly", RULE, NOW, NOW)
+    await store.see_schedule("monthly", RULE, LATER, NOW)
+    await store.see_schedule("never", RULE, None, NOW)
     await store.fire(a_fire("a", at=NOW, result=FireResult.SKIPPED))
     await store.fire(a_fire("b", at=LATER))
     assert await store.rows("v_schedules") == [

@@ -1,0 +1,21 @@
+"""Small words for sentences: counts and spans as people say them."""
+
+from datetime import timedelta
+from typing import Final
+
+_UNITS: Final = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """Say a number of things: `1 VM`, `2 VMs`, `3 patches`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {plural or noun + 's'}"
+
+
+def spanned(span: timedelta) -> str:
+    """Say a span as a configuration writes it: `48h` is `2d`, 90 minutes are `1h 30m`."""
+    left, parts = int(span.total_seconds()), []
+    for unit, seconds in _UNITS:
+        number, left = divmod(left, seconds)
+        if number:
+            parts.append(f"{number}{unit}")
+    return " ".join(parts) or "0s"
