@@ -18,6 +18,8 @@ TTL = timedelta(seconds=15)
 RENEW_EVERY = timedelta(seconds=5)
 SCAN_EVERY = timedelta(seconds=2)
 """How soon a run that somebody else opened or left behind is taken up."""
+AFTER_A_CRASH = timedelta(minutes=1)
+"""How long a run is left alone whose rows could not be loaded."""
 AFTER_A_LOSS = timedelta(seconds=5)
 """How long a run is left alone after its driver had to give it up."""
 
@@ -96,10 +98,22 @@ class Conductor:
         lease = await self._doors.store.claim(run_id, self._holder, TTL)
         if lease is None:
             return
-        snapshot = await self._doors.store.load(run_id)
-        driver = Driver(self._doors, lease, snapshot)
+        driver = await self._loaded(lease)
+        if driver is None:
+            return
         self._driven[run_id] = _Driven(lease, driver)
         group.create_task(self._drive(run_id, driver, lease), name=f"drive {run_id}")
+
+    async def _loaded(self, lease: Lease) -> Driver | None:
+        """Load a run; one whose rows cannot be understood must not stop all the others."""
+        try:
+            return Driver(self._doors, lease, await self._doors.store.load(lease.run_id))
+        except StoreUnavailableError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with these rows
+            self._doors.observer.crashed(f"run {lease.run_id}", error)
+            self._resting[lease.run_id] = self._doors.clock.now() + AFTER_A_CRASH
+            return None
 
     async def _drive(self, run_id: RunId, driver: Driver, lease: Lease) -> None:
         try:

@@ -21,6 +21,7 @@ from orchestrator.ports import StoreUnavailableError
 
 CHECKPOINT = timedelta(seconds=30)
 """The polling state in the database is true to within this time (design 8)."""
+_BUG = "a bug, see the log"
 ACTS_EVERY = timedelta(seconds=1)
 """People's acts are applied within 2 s (design 12): they are looked for this often."""
 
@@ -85,6 +86,10 @@ class Driver:
         except StoreUnavailableError as error:
             self._observer.troubled("database", str(error))
             return self._clock.now() + ACTS_EVERY
+        except Exception as error:  # noqa: BLE001 - likewise, and other runs go on
+            self._observer.crashed(f"run {self.run.id}", error)
+            self.book.lose(_BUG)
+            return None
 
     async def step(self, group: asyncio.TaskGroup) -> Plan:
         """Apply what people asked for, write what is decided, and hand out everything due now."""
@@ -124,15 +129,19 @@ class Driver:
         group.create_task(self._obey(command), name=f"{type(command).__name__} {vm}")
 
     async def _obey(self, command: Command) -> None:
+        vm, again = command.op.target.vm_id, None
         try:
             await self._do(command)
         except StoreUnavailableError as error:
             self._observer.troubled("database", str(error))
+            again = self._clock.now() + ACTS_EVERY  # else it would be due at once, again and again
         except Exception as error:  # noqa: BLE001 - a bug here must not cut a neighbour's request
-            self._observer.crashed(f"{type(command).__name__} {command.op.target.vm_id}", error)
-            self.book.lose("a bug, see the log")
+            self._observer.crashed(f"{type(command).__name__} {vm}", error)
+            self.book.lose(_BUG)
         finally:
-            self.view.give_back(command.op.target.vm_id)
+            self.view.give_back(vm)
+            if again is not None:
+                self.view.postpone(vm, again)
             self.book.changed.set()
 
     async def _do(self, command: Command) -> None:

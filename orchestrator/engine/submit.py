@@ -23,6 +23,7 @@ from orchestrator.domain.operation import Began, Deferred, Intended, Operation
 from orchestrator.domain.record import AttemptEnd, AttemptUpdate, Receipt
 from orchestrator.domain.states import Preparing, Queued, Submitting, Wait, Why
 from orchestrator.domain.submitting import (
+    AGAIN,
     CREDENTIALS_AGAIN,
     AskWhether,
     Ready,
@@ -107,11 +108,11 @@ class Submitter:
             event = busy(op.state.busy_since, reason, self._clock.now())
             await self._book.moved(self._book.move(op, event))
         else:
-            await self._unwind(op, reason)
+            await self._unwind(op, reason, self._clock.now() + AGAIN)
 
-    async def _unwind(self, op: Operation, reason: str) -> None:
+    async def _unwind(self, op: Operation, reason: str, not_before: datetime | None = None) -> None:
         """Give the slot back: nothing was sent."""
-        event = Deferred(self._clock.now(), Wait.HELD, Why("held", reason))
+        event = Deferred(self._clock.now(), Wait.HELD, Why("held", reason), not_before)
         await self._book.moved(self._book.move(op, event))
 
     async def _abandon(self, op: Operation) -> None:
