@@ -6,6 +6,7 @@ reply is lost; the second is halted by its budget. Everything is on loopback, an
 """
 
 import asyncio
+import json
 import os
 import tempfile
 from collections.abc import Sequence
@@ -173,6 +174,12 @@ async def _tell(daemon: Daemon, stopping: asyncio.Event) -> list[Row]:
         say()
         for line in report(row, waves, await troubled(store, run_id)):
             say(line)
+        for event in await store.rows("v_events", run_id=run_id, event="operation.accepted"):
+            if json.loads(event["detail"])["from"] == "unknown":
+                name = str(event["vm_id"]).rsplit("/", 1)[-1]
+                say(
+                    f"    {name:<28} adopted       its answer was lost; it was looked up, not resent"
+                )
         rows.append(row)
     return rows
 

@@ -157,6 +157,7 @@ def test_the_demo_tells_its_story_and_leaves_a_database(tmp_path):
         done = on.run("demo", "--keep", str(tmp_path / "demo"))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "67 installations started, 0 VMs patched twice" in done.stdout
+    assert "its answer was lost; it was looked up, not resent" in done.stdout
     query = "SELECT plan, status, vms, failed, warned FROM v_runs ORDER BY opened_at"
     with sqlite3.connect(tmp_path / "demo" / "demo.db") as database:
         rows = database.execute(query).fetchall()
@@ -175,6 +176,12 @@ def test_the_demo_tells_its_story_and_leaves_a_database(tmp_path):
         ({}, ("run", "nihgtly"), 2, "Did you mean nightly?"),
         ({}, ("status", "no-such-run"), 6, "There is no database"),
         ({"database": "sqlite:///missing/status.db"}, ("run", "nightly"), 6, "there is no folder"),
+        (
+            {"database": "postgresql://nobody@127.0.0.1:1/none"},
+            ("run", "nightly"),
+            6,
+            "127.0.0.1:1",
+        ),
         ({"parallel": "lots"}, ("run", "nightly"), 2, "orchestrator.yaml:12"),
         ({"azure": "http://127.0.0.1:1"}, ("run", "nightly"), 6, "Azure"),
         ({"token": ""}, ("run", "nightly"), 2, "ACCEPTANCE_TOKEN"),
