@@ -177,9 +177,7 @@ async def _tell(daemon: Daemon, stopping: asyncio.Event) -> list[Row]:
         for event in await store.rows("v_events", run_id=run_id, event="operation.accepted"):
             if json.loads(event["detail"])["from"] == "unknown":
                 name = str(event["vm_id"]).rsplit("/", 1)[-1]
-                say(
-                    f"    {name:<28} adopted       its answer was lost; it was looked up, not resent"
-                )
+                say(f"    {name:<28} adopted       its answer was lost: looked up, not resent")
         rows.append(row)
     return rows
 
