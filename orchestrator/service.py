@@ -2,13 +2,15 @@
 applies them."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from hashlib import sha256
 
 from orchestrator.domain.inventory import Machine, Scope, scopes
 from orchestrator.domain.model import PlanSpec, Run, RunId, Selection, VmId
 from orchestrator.domain.record import Act, ActKind, Fact, Fire
 from orchestrator.domain.rollout import current_wave
-from orchestrator.domain.states import Failed, Why
+from orchestrator.domain.states import Ended, Failed, Why
 from orchestrator.domain.steering import chosen
 from orchestrator.domain.view import RunView
 from orchestrator.domain.waves import Membership, Origin, open_run, resolve
@@ -79,6 +81,7 @@ class Service:
         opened_by: str,
         fire: Fire | None = None,
         parent: RunId | None = None,
+        run_id: RunId | None = None,
     ) -> Opened | NotOpened:
         """Resolve the plan's waves and open a run. A plan without a target is not opened (design
         3.2).
@@ -92,7 +95,7 @@ class Service:
         elsewhere = await self._store.queued_elsewhere(vms)
         now = self._clock.now()
         origin = Origin(
-            run_id=RunId(f"{plan.name}-{now:%Y%m%dT%H%M%S}-{self._new_id()[:4]}"),
+            run_id=run_id or RunId(f"{plan.name}-{now:%Y%m%dT%H%M%S}-{self._new_id()[:4]}"),
             config_hash=config_hash,
             opened_by=opened_by,
             now=now,
@@ -132,14 +135,36 @@ class Service:
         return Asked(act=act)
 
     async def _retry_anew(self, run: Run, act: Act, vms: tuple[VmId, ...]) -> Opened | NotOpened:
-        select = Selection(ids=vms)
-        wave = replace(run.plan.waves[-1], name="retry", select=select, exclude=Selection())
+        """Open a run for a retry. Its id comes from the act's: the same act twice is one run."""
+        run_id = RunId(f"{run.id}-retry-{sha256(act.id.encode()).hexdigest()[:8]}")
+        with suppress(LookupError):
+            there = await self._store.load(run_id)
+            return Opened(run_id=run_id, vms=len(there.operations))
+        held = await self._held(set(vms))
+        free = tuple(vm for vm in vms if vm not in held)
+        if not free:
+            where = ", ".join(sorted(set(held.values())))
+            return NotOpened(code="in_other_run", reason=f"they are being patched in {where}")
+        wave = replace(
+            run.plan.waves[-1], name="retry", select=Selection(ids=free), exclude=Selection()
+        )
         return await self.open(
             replace(run.plan, waves=(wave,)),
             config_hash=run.config_hash,
             opened_by=act.actor,
             parent=run.id,
+            run_id=run_id,
         )
+
+    async def _held(self, vms: set[VmId]) -> dict[VmId, RunId]:
+        """Tell which of these VMs an open run has not ended with."""
+        held: dict[VmId, RunId] = {}
+        for run_id in await self._store.open_runs():
+            snapshot = await self._store.load(run_id)
+            for op in snapshot.operations:
+                if op.target.vm_id in vms and not isinstance(op.state, Ended):
+                    held[op.target.vm_id] = run_id
+        return held
 
     async def _list(self, scope: Scope) -> Sequence[Machine]:
         return await self._arm.list_machines(scope.subscription, scope.resource_group)

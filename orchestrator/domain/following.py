@@ -9,22 +9,24 @@ from datetime import datetime, timedelta
 from orchestrator.domain.answer import (
     Collapsed,
     Finished,
+    Gone,
     LastInstallation,
     LookAnswer,
     PollAnswer,
     Seen,
+    Unreadable,
 )
 from orchestrator.domain.model import PlanSpec, WaveSpec
 from orchestrator.domain.operation import (
     Accepted,
     Broke,
-    Deferred,
     Dropped,
     Escalated,
     Event,
     Passed,
     Reported,
 )
+from orchestrator.domain.polling import REBOOT_GRACE, reboot_pending
 from orchestrator.domain.result import Result
 from orchestrator.domain.states import (
     Conflict,
@@ -33,10 +35,9 @@ from orchestrator.domain.states import (
     NeedsHuman,
     Unknown,
     Verifying,
-    Wait,
     Why,
 )
-from orchestrator.domain.submitting import AGAIN, deadline, newer
+from orchestrator.domain.submitting import busy, deadline, newer
 from orchestrator.domain.verdict import Bad, Good, Unclear, collapsed, judge
 
 _SKEW = timedelta(seconds=60)
@@ -54,7 +55,7 @@ def settle(
     trace.
     """
     if not isinstance(answer, Seen):
-        return None
+        return _out_of_sight(answer, state.settle_at, plan.tracking.overdue, now)
     found = newer(answer.last, state.baseline)
     if found is None:
         return _without_trace(state, answer, plan, wave, now) if now >= state.settle_at else None
@@ -98,7 +99,7 @@ def _without_trace(
         case Conflict.LOCKED:
             return Broke(now, FailureClass.REJECTED, Why("locked", state.why.text))
         case Conflict.BUSY:
-            return Deferred(now, Wait.BUSY, Why("busy", state.why.text), now + AGAIN)
+            return busy(state.busy_since or state.intent_at, state.why.text, now)
 
 
 def progress(
@@ -123,9 +124,9 @@ def progress_by_view(
     """Decide by the instance view: for an operation without a URL that serves, or past its
     deadline (design 6)."""
     if not isinstance(answer, Seen):
-        return None
+        return _out_of_sight(answer, state.deadline, plan.tracking.overdue, now)
     last = answer.last
-    if last is not None and _same(state, last) and last.result.status in _ENDED:
+    if last is not None and _same(state, last, answer.skew) and last.result.status in _ENDED:
         return Reported(now, _verify_by(plan, wave, now), last.activity, last.result)
     if now < state.deadline:
         return None
@@ -133,8 +134,25 @@ def progress_by_view(
     return Escalated(now, now, Why("overdue", text))
 
 
-def _same(state: InProgress, last: LastInstallation) -> bool:
-    return state.activity is None or last.activity == state.activity
+def _same(state: InProgress, last: LastInstallation, skew: timedelta) -> bool:
+    """Tell whether the newest installation is ours: by its id, or where a 202 brought none, by
+    having begun after our intent. An older one is never ours."""
+    if state.activity is not None:
+        return last.activity == state.activity
+    return last.started_at is not None and last.started_at - skew >= state.intent_at - _SKEW
+
+
+def _out_of_sight(
+    answer: LookAnswer, due: datetime, patience: timedelta, now: datetime
+) -> Escalated | None:
+    """Decide about a VM that cannot be looked at: gone for good once it is due, or unreadable for
+    so long that only a person can help. Nothing waits without end (design 4)."""
+    if isinstance(answer, Gone) and now >= due:
+        return Escalated(now, now, Why("gone", f"Azure knows the VM no more: {answer.reason}"))
+    if isinstance(answer, Unreadable) and now >= due + patience:
+        text = f"the VM could not be looked at until {now:%Y-%m-%d %H:%M}Z: {answer.reason}"
+        return Escalated(now, now, Why("unreadable", text))
+    return None
 
 
 def _verify_by(plan: PlanSpec, wave: WaveSpec, now: datetime) -> datetime:
@@ -157,7 +175,7 @@ def verify(
     """Decide about an installation that has ended. `answer` is None when no look was needed."""
     seen = answer if isinstance(answer, Seen) else None
     result = state.result or _from_view(state, seen)
-    back = answer is None or (seen is not None and _is_back(seen))
+    back = answer is None or (seen is not None and _is_back(state, seen, now))
     verdict = judge(result, back=back)
     if isinstance(verdict, Good) and not back:
         verdict = Unclear(Why("not_back", _not_back(seen)))
@@ -167,6 +185,9 @@ def verify(
         case Bad(failure, why):
             return Broke(now, failure, why, result)
         case Unclear(why):
+            if answer is not None and seen is None:
+                patience = state.deadline - state.since
+                return _out_of_sight(answer, state.deadline, patience, now)
             return _until_deadline(state, seen, why, result, now)
 
 
@@ -185,10 +206,13 @@ def _until_deadline(
 def _from_view(state: Verifying, seen: Seen | None) -> Result | None:
     if seen is None or seen.last is None or seen.last.result.status not in _ENDED:
         return None
-    return seen.last.result if state.activity in {None, seen.last.activity} else None
+    return seen.last.result if state.activity == seen.last.activity else None
 
 
-def _is_back(seen: Seen) -> bool:
+def _is_back(state: Verifying, seen: Seen, now: datetime) -> bool:
+    """Tell whether the VM is well. One whose reboot was only announced is still up for a while."""
+    if reboot_pending(state) and now < state.since + REBOOT_GRACE:
+        return False
     return seen.power in {"", "running"} and seen.agent_ready
 
 

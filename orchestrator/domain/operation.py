@@ -232,7 +232,7 @@ def _before_sending(
         case Queued(), Began(at):
             return Preparing(at, state.busy_since)
         case Preparing(), Intended(at, attempt, baseline):
-            return Submitting(attempt, at, baseline)
+            return Submitting(attempt, at, baseline, state.busy_since)
         case Preparing() | Submitting() | Unknown(conflict=Conflict()), Deferred(
             at, wait, why, not_before
         ):
@@ -260,6 +260,7 @@ def _after_sending(state: State, event: Accepted | Doubted | Reported | Escalate
                 event.why,
                 expected,
                 conflict,
+                state.busy_since,
             )
         case Unknown() | InProgress() | NeedsHuman(), Reported(at, deadline, activity, result):
             return Verifying(state.attempt, activity, at, deadline, result)
@@ -292,9 +293,7 @@ def _ending(state: State, event: Passed | Broke | Granted | Forgiven) -> State |
 
 
 def _busy_since(state: State, wait: Wait, at: datetime) -> datetime | None:
-    """A VM that stays busy keeps the instant at which it was first found so; any other wait
-    forgets it."""
-    if wait is not Wait.BUSY:
-        return None
-    earlier = state.busy_since if isinstance(state, Preparing) else None
-    return earlier or at
+    """A VM keeps the instant at which it was first found busy until it was started: a wait of
+    another kind in between does not begin the count anew."""
+    earlier = state.busy_since if isinstance(state, Preparing | Submitting | Unknown) else None
+    return earlier or (at if wait is Wait.BUSY else None)

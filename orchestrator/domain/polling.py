@@ -26,6 +26,9 @@ HOURLY = timedelta(hours=1)
 """How often a VM that needs a person is still looked at (design 4)."""
 
 
+REBOOT_GRACE = timedelta(minutes=5)
+"""A reboot that was reported as begun may start minutes later: a Linux guest warns for three
+minutes first (azure-facts 5.4). A VM that is well before that says nothing."""
 POLLS_PER_SECOND = 15.0
 """What polls may take of ARM's 25 reads a second and subscription (azure-facts 4.1): the looks
 before new starts need the rest, and the customer's other tools their share."""
@@ -35,6 +38,11 @@ def pace(tracking: Tracking, crowd: int) -> timedelta:
     """Return how long to wait between two polls of an operation, with so many others in flight in
     its subscription: the configured interval, or what the reads allow when there are many."""
     return max(tracking.poll, timedelta(seconds=crowd / POLLS_PER_SECOND))
+
+
+def reboot_pending(state: Verifying) -> bool:
+    """Tell whether the result says that a reboot was begun, and not that it is over."""
+    return state.result is not None and state.result.reboot in {"Started", "Unknown"}
 
 
 def watch_for(op: Operation, old: Watch | None, interval: timedelta, now: datetime) -> Watch | None:
@@ -48,6 +56,8 @@ def watch_for(op: Operation, old: Watch | None, interval: timedelta, now: dateti
         case InProgress():
             fraction = crc32(op.target.vm_id.encode()) / 2**32
             next_at = now + interval * (0.5 + fraction / 2)
+        case Verifying() if reboot_pending(op.state):
+            next_at = now + REBOOT_GRACE
         case Unknown() | Verifying():
             next_at = now
         case NeedsHuman():

@@ -170,12 +170,12 @@ def _decide(view: RunView, now: datetime) -> Iterator[Decision]:
         return
     if status is RunStatus.HALTED:
         return
-    halt = _broken_budget(view)
+    halt = broken_budget(view)
     if halt is not None:
         yield halt
         return
     since = view.unreachable_since
-    if status is RunStatus.OPEN and since is not None and now - since >= UNREACHABLE_FOR:
+    if status is RunStatus.OPEN and since is not None and view.silence >= UNREACHABLE_FOR:
         text = f"nothing of Azure has answered since {since:%Y-%m-%d %H:%M:%S}Z"
         yield PauseRun(Why("azure_unreachable", text))
         return
@@ -188,7 +188,7 @@ def _finished(view: RunView) -> bool:
     )
 
 
-def _broken_budget(view: RunView) -> HaltRun | None:
+def broken_budget(view: RunView) -> HaltRun | None:
     """Return the halt that the run's budget or any opened wave's budget asks for; a closed wave
     counts too."""
     for position, wave in view.waves.items():
@@ -317,11 +317,12 @@ def _starts(view: RunView) -> Iterator[Start]:
             return
         place = place_of(op)
         doubtful = view.doubtful(place)
-        if doubtful >= view.run.plan.tracking.max_unknown and (
-            place in probed or not _may_probe(view, op)
-        ):
-            continue
-        probed.add(place)
+        if doubtful >= view.run.plan.tracking.max_unknown:
+            if place in probed:
+                continue
+            probed.add(place)  # asked once in a plan, whatever the answer
+            if not _may_probe(view, op):
+                continue
         slots -= 1
         yield Start(op)
 

@@ -69,7 +69,7 @@ class Why:
 @dataclass(frozen=True, slots=True)
 class Queued:
     """Waiting for its turn, not before `not_before` when that is set; `busy_since` bounds the wait
-    for a busy VM."""
+    for a busy VM, and is carried along until an installation of ours is accepted."""
 
     not_before: datetime | None = None
     wait: Wait | None = None
@@ -92,6 +92,7 @@ class Submitting:
     attempt: AttemptId
     intent_at: datetime
     baseline: ActivityId | None
+    busy_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,7 @@ class Unknown:
     why: Why
     expected: ActivityId | None = None
     conflict: Conflict | None = None
+    busy_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

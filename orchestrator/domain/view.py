@@ -32,6 +32,8 @@ class RunView:
         """Operations on which the engine works at this moment: `plan` leaves them alone."""
         self.unreachable_since: datetime | None = None
         """Since when no request to Azure was answered; None while Azure is there."""
+        self.silence: timedelta = timedelta(0)
+        """How long Azure had not answered at the last request in vain."""
         self._crowds: Counter[str] = Counter()
         self._tallies: dict[int, Tally] = {position: Tally() for position in self.waves}
         self._doubtful: dict[Place, set[VmId]] = {}

@@ -16,6 +16,8 @@ from orchestrator.engine.doors import Doors
 from orchestrator.ports import Refused, Saved, Stale, StoreUnavailableError
 
 _T = TypeVar("_T")
+_LAST_TRIES = 5
+"""How often such a write is tried, all together, once the process is to end."""
 _RETRY_S = 1.0
 """How long to wait before a write that must not be lost is tried again."""
 
@@ -37,6 +39,10 @@ class Book:
         self._store = doors.store
         self._clock = doors.clock
         self._observer = doors.observer
+        self.stopping = False
+        """Set when the process is to end: a database that is away is not waited for any longer
+        than a few tries. The rows say enough to go on from."""
+        self._tries_left = _LAST_TRIES
         self._dirty: dict[VmId, Watch] = {}
 
     def move(
@@ -100,8 +106,13 @@ class Book:
     async def checkpoint(self) -> None:
         """Write the polling state that changed since the last time."""
         dirty, self._dirty = self._dirty, {}
-        if dirty:
+        if not dirty:
+            return
+        try:
             await self._store.checkpoint(self.view.run.id, dirty)
+        except StoreUnavailableError:
+            self._dirty = {**dirty, **self._dirty}
+            raise
 
     def _show(self, change: Change) -> None:
         now = self._clock.now()
@@ -118,7 +129,7 @@ class Book:
             self.view.waves[wave.position] = wave
         if change.run is not None:
             if change.run.status is not self.view.run.status:
-                self.view.unreachable_since = None  # a person who resumes gets a fresh quarter
+                self.view.unreachable_since = None  # who resumes gets a fresh quarter of an hour
             self.view.run = change.run
         for fact in change.facts:
             self._observer.noted(self.view.run.id, fact)
@@ -135,4 +146,7 @@ class Book:
                 return await write()
             except StoreUnavailableError as error:
                 self._observer.troubled("database", str(error))
+                self._tries_left -= self.stopping
+                if self._tries_left < 0:
+                    raise
                 await self._clock.sleep(_RETRY_S)

@@ -88,6 +88,8 @@ class Conductor:
         """Take up every open run that nobody holds."""
         try:
             for run_id in await self._doors.store.open_runs():
+                if self._stopping:
+                    return
                 if run_id not in self._driven and self._only(run_id) and self._rested(run_id):
                     await self._take_up(group, run_id)
         except StoreUnavailableError as error:
@@ -100,6 +102,9 @@ class Conductor:
             return
         driver = await self._loaded(lease)
         if driver is None:
+            return
+        if self._stopping:  # it was stopped while the run was loaded
+            await self._doors.store.release(lease)
             return
         self._driven[run_id] = _Driven(lease, driver)
         group.create_task(self._drive(run_id, driver, lease), name=f"drive {run_id}")

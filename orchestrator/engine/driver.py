@@ -60,6 +60,7 @@ class Driver:
     def stop(self) -> None:
         """Start nothing more; `drive` returns when what is in hand has been answered."""
         self._stopping = True
+        self.book.stopping = True
         self.book.changed.set()
 
     def nudge(self) -> None:

@@ -16,11 +16,15 @@ from orchestrator.domain.view import RunView
 def note_reach(
     view: RunView, answer: SubmitAnswer | PollAnswer | LookAnswer, now: datetime
 ) -> None:
-    """Remember since when nothing has answered; any answer with an HTTP status ends that."""
+    """Remember since when nothing has answered; any answer with an HTTP status ends that.
+
+    One request in vain is no silence: how long it lasted is only known at the next one in vain.
+    """
     if not _silent(answer):
         view.unreachable_since = None
-    elif view.unreachable_since is None:
-        view.unreachable_since = now
+    else:
+        view.unreachable_since = view.unreachable_since or now
+        view.silence = now - view.unreachable_since
 
 
 def _silent(answer: SubmitAnswer | PollAnswer | LookAnswer) -> bool:

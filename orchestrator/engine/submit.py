@@ -21,6 +21,7 @@ from orchestrator.domain.answer import (
 from orchestrator.domain.model import ActivityId, AttemptId, RunStatus
 from orchestrator.domain.operation import Began, Deferred, Intended, Operation
 from orchestrator.domain.record import AttemptEnd, AttemptUpdate, Receipt
+from orchestrator.domain.rollout import broken_budget
 from orchestrator.domain.states import Preparing, Queued, Submitting, Wait, Why
 from orchestrator.domain.submitting import (
     AGAIN,
@@ -90,6 +91,10 @@ class Submitter:
         return None
 
     async def _intend_and_send(self, op: Operation, ready: Ready, os: str) -> None:
+        broken = broken_budget(self._book.view)
+        if broken is not None:  # the halt is planned, and may not be written yet
+            await self._unwind(op, broken.why.text)
+            return
         attempt = AttemptId(self._new_id())
         before_commit = (
             self._clock.monotonic()

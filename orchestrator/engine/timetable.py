@@ -58,6 +58,8 @@ class Timetable:
         """Look at every schedule once. One that cannot be fired now is tried again at the next
         check."""
         for entry in self._entries:
+            if self._stopped.is_set():
+                return
             try:
                 await self._check(entry)
             except (StoreUnavailableError, InventoryError) as error:

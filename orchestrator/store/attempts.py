@@ -87,6 +87,12 @@ def is_taken(connection: Connection, op: Operation) -> bool:
     return bool(connection.execute(_TAKEN, _number(op)).scalar_one())
 
 
+def is_there(connection: Connection, attempt: AttemptId) -> bool:
+    """Tell whether the intent with this id is written and was not answered yet."""
+    there = exists().where(_attempt.c.id == attempt, _attempt.c.ended_as.is_(None))
+    return bool(connection.execute(select(there)).scalar_one())
+
+
 def is_granted(connection: Connection, op: Operation) -> bool:
     """Tell whether this operation's attempt number is allowed: the first always is."""
     return op.attempt == 1 or bool(connection.execute(_GRANTED, _number(op)).scalar_one())

@@ -72,7 +72,8 @@ def intend(connection: Connection, lease: Lease, move: Move) -> Saved | Refused 
         return _lost(lease)
     closed = _closed(connection, op)
     if (stale := operations.stale(connection, lease.run_id, [move])) is not None:
-        return stale
+        # Repeated because the answer to its COMMIT was lost: it is there already.
+        return Saved() if attempts.is_there(connection, event.attempt) else stale
     refused = closed or _busy(connection, op, event.at) or _no_attempt_left(connection, op)
     if refused is not None:
         return refused

@@ -108,8 +108,9 @@ def _queued_to_row(state: Queued) -> Values:
 
 def _started_to_row(state: Submitting | Unknown | InProgress | Verifying | NeedsHuman) -> Values:
     match state:
-        case Submitting(attempt, intent_at, baseline):
-            return {"attempt_id": attempt, "intent_at": intent_at, "baseline_id": baseline}
+        case Submitting(attempt, intent_at, baseline, busy_since):
+            values = {"attempt_id": attempt, "intent_at": intent_at, "baseline_id": baseline}
+            return {**values, "busy_since": busy_since}
         case Unknown():
             return _unknown_to_row(state)
         case InProgress(attempt, intent_at, activity, since, deadline, tracked):
@@ -138,6 +139,7 @@ def _unknown_to_row(state: Unknown) -> Values:
         "settle_at": state.settle_at,
         "activity_id": state.expected,
         "conflict": state.conflict,
+        "busy_since": state.busy_since,
         **_why_to_row(state.why),
     }
 
@@ -167,7 +169,12 @@ def _preparing(row: Row) -> Preparing:
 
 
 def _submitting(row: Row) -> Submitting:
-    return Submitting(AttemptId(row["attempt_id"]), row["intent_at"], _activity(row, "baseline_id"))
+    return Submitting(
+        attempt=AttemptId(row["attempt_id"]),
+        intent_at=row["intent_at"],
+        baseline=_activity(row, "baseline_id"),
+        busy_since=row["busy_since"],
+    )
 
 
 def _unknown(row: Row) -> Unknown:
@@ -180,6 +187,7 @@ def _unknown(row: Row) -> Unknown:
         why=_reason(row),
         expected=_activity(row),
         conflict=None if row["conflict"] is None else Conflict(row["conflict"]),
+        busy_since=row["busy_since"],
     )
 
 

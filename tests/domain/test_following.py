@@ -79,9 +79,25 @@ def test_nothing_new_at_the_settle_instant_needs_a_person(answer):
     assert escalated.why.code == "no_trace"
 
 
-@pytest.mark.parametrize("answer", [a.Gone(reason="404"), a.Unreadable(reason="x")])
-def test_only_a_successful_look_may_conclude(answer):
-    assert settled(answer, now=SETTLE + minutes(60)) is None
+def test_a_vm_that_cannot_be_looked_at_is_waited_for_and_then_put_before_a_person():
+    silence = a.Unreadable(reason="x")
+    assert settled(silence, now=SETTLE + minutes(44)) is None
+    assert settled(silence, now=SETTLE + minutes(45)).why.code == "unreadable"
+
+
+def test_a_vm_that_is_gone_is_put_before_a_person_when_it_is_due():
+    gone = a.Gone(reason="404")
+    assert settled(gone, now=SETTLE).why.code == "gone"
+    assert progress_by_view(RUNNING, gone, PLAN, WAVE, RUNNING.deadline).why.code == "gone"
+    assert progress_by_view(RUNNING, gone, PLAN, WAVE, EPOCH) is None
+
+
+def test_a_look_without_our_id_does_not_judge_an_older_installation():
+    nameless = replace(RUNNING, activity=None)
+    old = a_look(OLD, "Succeeded", started=EPOCH - minutes(60))
+    assert progress_by_view(nameless, old, PLAN, WAVE, EPOCH) is None
+    ours = a_look(NEW, "Succeeded", started=EPOCH)
+    assert isinstance(progress_by_view(nameless, ours, PLAN, WAVE, EPOCH), o.Reported)
 
 
 @pytest.mark.parametrize("started", [EPOCH - timedelta(seconds=61), SETTLE + timedelta(seconds=1)])
@@ -202,15 +218,18 @@ def test_a_vm_that_does_not_come_back_is_unhealthy():
 
 def test_a_vm_that_cannot_be_read_is_not_called_unhealthy():
     state = verifying(reboot="Completed")
-    assert verify(state, a.Unreadable(reason="x"), WAVE, state.deadline + minutes(60)) is None
+    late = verify(state, a.Unreadable(reason="x"), WAVE, state.deadline + minutes(45))
+    assert verify(state, a.Unreadable(reason="x"), WAVE, state.deadline + minutes(44)) is None
+    assert isinstance(late, o.Escalated)
 
 
 @pytest.mark.parametrize("reboot", ["Started", "Unknown"])
 def test_a_reboot_under_way_is_looked_at_until_the_vm_is_back(reboot):
     state = verifying(reboot=reboot)
     assert needs_look(state)
-    assert verify(state, a_look(NEW, ready=False), WAVE, EPOCH) is None
-    assert isinstance(verify(state, a_look(NEW), WAVE, EPOCH), o.Passed)
+    assert verify(state, a_look(NEW, ready=False), WAVE, EPOCH + minutes(5)) is None
+    assert verify(state, a_look(NEW), WAVE, EPOCH + minutes(4)) is None  # it has not gone down yet
+    assert isinstance(verify(state, a_look(NEW), WAVE, EPOCH + minutes(5)), o.Passed)
 
 
 def test_a_failed_result_needs_no_look_whatever_the_reboot():
