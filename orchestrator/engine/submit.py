@@ -4,7 +4,7 @@ It decides nothing: what an answer means is said by `domain.submitting`. There i
 any layer.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from orchestrator.domain.answer import (
     Conflicted,
@@ -38,7 +38,7 @@ from orchestrator.engine.doors import Doors
 from orchestrator.engine.reach import note_reach
 from orchestrator.ports import Order, Refused, Saved
 
-_STALE_LOOK = timedelta(seconds=60)
+_STALE_LOOK_S = 60.0
 """How old the look may be at the intent (design 5.0)."""
 
 
@@ -65,12 +65,12 @@ class Submitter:
         if self._book.view.run.status is not RunStatus.OPEN:
             await self._unwind(op, f"the run is {self._book.view.run.status}")
             return
-        looked_at = self._clock.now()
+        looked_at = self._clock.monotonic()
         seen = await self._arm.look(op.target.vm_id)
         ready = await self._inspect(op, op.state, seen)
         if ready is None:
             return
-        if self._clock.now() - looked_at > _STALE_LOOK:
+        if self._clock.monotonic() - looked_at > _STALE_LOOK_S:
             await self._unwind(op, "the look at the VM grew too old before the intent")
             return
         os = seen.os if isinstance(seen, Seen) and seen.os else op.target.os
@@ -91,14 +91,15 @@ class Submitter:
         return None
 
     async def _intend_and_send(self, op: Operation, ready: Ready, os: str) -> None:
+        if self._book.stopping:  # it stays prepared: whoever drives the run next goes on with it
+            return
         broken = broken_budget(self._book.view)
         if broken is not None:  # the halt is planned, and may not be written yet
             await self._unwind(op, broken.why.text)
             return
         attempt = AttemptId(self._new_id())
-        before_commit = (
-            self._clock.monotonic()
-        )  # δ counts from the commit; this is a little earlier
+        # What is left to send counts from the commit; this is a little earlier.
+        before_commit = self._clock.monotonic()
         intent = self._book.move(op, Intended(self._clock.now(), attempt, ready.baseline))
         match await self._book.intend(intent):
             case Saved():

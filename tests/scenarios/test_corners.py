@@ -243,3 +243,28 @@ async def test_an_intent_whose_commit_answer_is_lost_is_taken_back_as_unsent(sql
             on.posts(),
             ops["w-00"]["reason"],
         )
+
+
+async def test_a_start_in_hand_at_a_stop_is_not_sent_and_goes_on_later(sqlite_url):
+    async with staged(sqlite_url, machines("w", 1)) as on:
+        looking, go_on = asyncio.Event(), asyncio.Event()
+
+        async def look(vm_id):
+            looking.set()
+            await go_on.wait()
+            return await on.arm.look(vm_id)
+
+        sound = on.doors
+        on.doors = replace(on.doors, arm=Over(on.arm, look=look), clock=Live())
+        run_id = await on.open(a_ring("w"))
+        driver = await on.take(run_id)
+        task = asyncio.create_task(driver.drive())
+        await looking.wait()
+        driver.stop()
+        go_on.set()
+        assert await ended(task, 20)
+        assert on.posts() == {}
+        on.doors = sound
+        on.clock.turn_to(EPOCH + timedelta(hours=1))
+        assert (await on.drive(run_id))["status"] == "passed"
+        assert on.posts() == {"w-00": 1}
