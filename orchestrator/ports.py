@@ -169,6 +169,9 @@ class Store(Protocol):
         `already_fired` when the fire is taken.
         """
 
+    async def open_run_of(self, plan: str) -> RunId | None:
+        """Name the plan's open run, if there is one; a retry's run, beside its parent, is none."""
+
     async def open_runs(self) -> Sequence[RunId]:
         """Name the runs that are not closed, oldest first, and closed ones that still have acts
         waiting."""

@@ -13,9 +13,9 @@ from orchestrator.domain.rollout import current_wave
 from orchestrator.domain.states import Ended, Failed, Why
 from orchestrator.domain.steering import chosen
 from orchestrator.domain.view import RunView
-from orchestrator.domain.waves import Membership, Origin, open_run, resolve
+from orchestrator.domain.waves import Membership, Opening, Origin, open_run, resolve
 from orchestrator.domain.words import counted
-from orchestrator.ports import Arm, Clock, Refused, Store
+from orchestrator.ports import Arm, Clock, Refused, Saved, Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +88,9 @@ class Service:
 
         Raises `InventoryError` when Azure would not list its VMs, and `StoreUnavailableError`.
         """
+        if parent is None and (other := await self._store.open_run_of(plan.name)):
+            reason = f"the plan {plan.name} has an open run, {other}"
+            return NotOpened(code="already_open", reason=reason)
         membership = await self.members(plan)
         if membership.vms == 0:
             return NotOpened(code="empty", reason=f"no VM is selected by plan {plan.name}")
@@ -101,22 +104,24 @@ class Service:
             now=now,
             parent=parent,
         )
-        rows = open_run(origin, plan, membership, elsewhere)
-        why = Why(
-            "opened", f"{counted(membership.vms, 'VM')} in {counted(len(plan.waves), 'wave')}"
-        )
-        fact = Fact(at=now, event="run.opened", actor=opened_by, why=why)
         fired = replace(fire, run_id=origin.run_id) if fire else None
-        outcome = await self._store.open_run(
-            rows.run,
-            rows.waves,
-            rows.operations,
-            (fact, *_notes(membership, opened_by, fact)),
-            fired,
+        outcome = await self._insert(
+            open_run(origin, plan, membership, elsewhere), membership, fired
         )
         if isinstance(outcome, Refused):
             return NotOpened(code=outcome.code, reason=outcome.reason)
         return Opened(run_id=origin.run_id, vms=membership.vms, notes=membership.notes)
+
+    async def _insert(
+        self, rows: Opening, membership: Membership, fire: Fire | None
+    ) -> Saved | Refused:
+        run = rows.run
+        size = f"{counted(membership.vms, 'VM')} in {counted(len(rows.waves), 'wave')}"
+        opened = Fact(
+            at=run.opened_at, event="run.opened", actor=run.opened_by, why=Why("opened", size)
+        )
+        facts = (opened, *_notes(membership, run.opened_by, opened))
+        return await self._store.open_run(run, rows.waves, rows.operations, facts, fire)
 
     async def act(self, act: Act) -> Asked | Opened | NotOpened:
         """Write a person's act; its effect is the driver's, within 2 s where a daemon runs (design

@@ -42,6 +42,7 @@ class _Wish:
     resolution: Resolution | None = None
 
 
+_WITH_VMS: Final = {ActKind.RETRY, ActKind.RESOLVE}
 run_argument = click.argument("run", required=False)
 words_argument = click.argument("run_and_vms", nargs=-1, metavar="[RUN] [VM]...")
 because_option = click.option("--because", required=True, help="Why: it is written down.")
@@ -206,6 +207,10 @@ async def _meant(store: Store, wish: _Wish) -> tuple[RunId, tuple[VmId, ...]]:
         run_id, names = RunId(wish.words[0]), wish.words[1:]
     else:
         run_id, names = _only_open(rows, wish.words), wish.words
+    if wish.kind not in _WITH_VMS and names:
+        open_runs = ", ".join(str(row["run_id"]) for row in rows if row["closed_at"] is None)
+        message = f"There is no run {names[0]}. Open: {open_runs}."
+        raise Stop(message)
     await _must_be_there(store, run_id, names)
     return run_id, tuple(VmId(name.lower()) for name in names)
 

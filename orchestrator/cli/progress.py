@@ -101,10 +101,17 @@ def event_line(event: Row) -> str | None:
     if event["event"] in _QUIET:
         return None
     detail = json.loads(event["detail"] or "{}")
-    what = _about_vm(event, detail) if event["vm_id"] else event["event"].replace(".", " ")
+    what = _about_vm(event, detail) if event["vm_id"] else _about_run(event, detail)
     why = f": {harmless(event['why'])}" if event["why"] else ""
     actor = "" if event["actor"] == "daemon" else f" (by {harmless(event['actor'])})"
     return f"{_clock(event['at'])} {what}{why}{actor}"
+
+
+def _about_run(event: Row, detail: Mapping[str, Any]) -> str:
+    """Say `run halted`, or `wave broad passed`."""
+    noun, _, verb = str(event["event"]).partition(".")
+    name = harmless(str(detail.get("wave") or "")) if noun == "wave" else ""
+    return " ".join(word for word in (noun, name, verb) if word)
 
 
 def _about_vm(event: Row, detail: Mapping[str, Any]) -> str:

@@ -166,7 +166,7 @@ async def _instead(store: Store, asked: _Asked, code: str, reason: str) -> RunId
     if code == "already_open" and asked.resume:
         return await _open_run_of(store, asked.plan)
     hint = _RESUME if code == "already_open" else ""
-    message = f"{reason}. {hint}"
+    message = f"{reason}. {hint}".rstrip()
     raise Stop(message)
 
 

@@ -77,7 +77,7 @@ async def through_the_door(
         case Declined(status=HTTPStatus.SERVICE_UNAVAILABLE, message=message):
             raise Stop(message, Exit.OUT_OF_REACH)
         case Declined(code="already_open", message=message):
-            raise Stop(f"{message} {hint}")
+            raise Stop(f"{message}. {hint}")
         case Declined(message=message):
             raise Stop(message)
         case Unreachable(reason=reason):

@@ -78,9 +78,19 @@ def next_watch(
     """
     wait = HOURLY if isinstance(state, NeedsHuman) else interval
     next_at = now + max(wait, retry_after or timedelta(0))
-    if isinstance(state, Unknown) and now < state.settle_at and retry_after is None:
-        next_at = min(next_at, state.settle_at)
+    limit = _limit(state)
+    if limit is not None and now < limit and retry_after is None:
+        next_at = min(next_at, limit)
     return replace(watch, next_at=next_at, polls=watch.polls + 1, last_at=now)
+
+
+def _limit(state: State) -> datetime | None:
+    """Return when an operation must be looked at, whatever its pace: a look then may conclude."""
+    match state:
+        case Unknown(settle_at=limit) | InProgress(deadline=limit) | Verifying(deadline=limit):
+            return limit
+        case _:
+            return None
 
 
 def attention_at(state: State, watch: Watch | None, tracking: Tracking) -> datetime | None:

@@ -6,6 +6,7 @@ test holds that).
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from heapq import heappop, heappush
 
@@ -13,7 +14,14 @@ from orchestrator.domain.model import Run, VmId, Wave
 from orchestrator.domain.operation import Operation
 from orchestrator.domain.polling import attention_at, pace
 from orchestrator.domain.record import Snapshot, Watch
-from orchestrator.domain.states import InFlight, NeedsHuman, Queued, Unknown
+from orchestrator.domain.states import (
+    InFlight,
+    InProgress,
+    NeedsHuman,
+    Queued,
+    Unknown,
+    Verifying,
+)
 from orchestrator.domain.tally import Tally
 
 Place = tuple[str, str]
@@ -43,6 +51,7 @@ class RunView:
         self._when: dict[VmId, datetime] = {}
         self._begun: set[VmId] = set()
         for op in snapshot.operations:
+            self._forget_the_past(op)
             self.put(op)
 
     # ------------------------------------------------------------------ writing
@@ -161,6 +170,15 @@ class RunView:
         }
 
     # ------------------------------------------------------------------ indexes
+
+    def _forget_the_past(self, op: Operation) -> None:
+        """Polling state is checkpointed now and then: what was planned before an operation reached
+        its state (an hour's rest before a person, say) holds no more. It is due at once."""
+        watch, state = self.watches.get(op.target.vm_id), op.state
+        if watch is None or not isinstance(state, Unknown | InProgress | Verifying | NeedsHuman):
+            return
+        if watch.last_at is None or watch.last_at < state.since:
+            self.watches[op.target.vm_id] = replace(watch, next_at=state.since)
 
     def _schedule(self, op: Operation) -> None:
         vm = op.target.vm_id

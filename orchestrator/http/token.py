@@ -11,13 +11,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from orchestrator.ports import OutOfReachError
+
 NAME: Final = "orchestrator.token"
 _BYTES: Final = 32
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{43,200}")
 _MOST_BYTES: Final = 256
 
 
-class TokenError(Exception):
+class TokenError(OutOfReachError):
     """The token cannot be had. The message is for people: it names the file and the fix."""
 
 

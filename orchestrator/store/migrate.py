@@ -14,7 +14,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 
 from orchestrator.store.database import Database
 from orchestrator.store.trouble import SchemaError
@@ -55,6 +55,9 @@ def upgrade_on(connection: Connection, label: str) -> None:
         raise SchemaError(_SENTENCES[stand].format(label))
     if stand is Schema.CURRENT:
         return
+    if stand is Schema.UNSTAMPED and (strangers := inspect(connection).get_table_names()):
+        names = ", ".join(sorted(strangers)[:3])
+        raise SchemaError(f"The database {label} belongs to something else: it holds {names}.")
     config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")

@@ -40,6 +40,13 @@ def open_run(
     return Saved()
 
 
+def open_run_of(connection: Connection, plan: str) -> RunId | None:
+    """Name the plan's open run; a retry's run, which has a parent, is none."""
+    open_ones = (_run.c.plan == plan, _run.c.closed_at.is_(None), _run.c.parent.is_(None))
+    found = connection.execute(select(_run.c.id).where(*open_ones)).scalars().first()
+    return None if found is None else RunId(found)
+
+
 def open_runs(connection: Connection) -> Sequence[RunId]:
     """Name the runs that are not closed, and closed ones with an act that waits, oldest first."""
     asked = exists().where(schema.act.c.run_id == _run.c.id, ~acts.is_answered)
@@ -98,8 +105,7 @@ def _known(connection: Connection, run: Run) -> Saved | Refused | None:
 def _in_the_way(connection: Connection, run: Run, fire: Fire | None) -> Refused | None:
     """A retry's run stands beside the run it came from, and in nobody's way (design 3)."""
     plan = run.plan.name
-    open_ones = (_run.c.plan == plan, _run.c.closed_at.is_(None), _run.c.parent.is_(None))
-    other = connection.execute(select(_run.c.id).where(*open_ones)).scalars().first()
+    other = open_run_of(connection, plan)
     if other is not None and run.parent is None:
         return Refused("already_open", f"the plan {plan} has an open run, {other}")
     if fire is not None and schedules.is_taken(connection, fire):

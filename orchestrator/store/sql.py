@@ -66,6 +66,10 @@ class SqlStore:
         """Insert a run with all its rows, and the fire that opened it."""
         return await self._write(lambda c: runs.open_run(c, run, waves, operations, facts, fire))
 
+    async def open_run_of(self, plan: str) -> RunId | None:
+        """Name the plan's open run, if there is one."""
+        return await self._read(lambda c: runs.open_run_of(c, plan))
+
     async def open_runs(self) -> Sequence[RunId]:
         """Name the runs that a daemon must look after, oldest first."""
         return await self._read(runs.open_runs)

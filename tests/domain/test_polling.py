@@ -1,5 +1,6 @@
 """When to ask again: after the interval, slower in a crowd, and never in step."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -17,7 +18,8 @@ from orchestrator.domain.states import (
     Unknown,
     Why,
 )
-from tests.kit.rows import EPOCH, an_operation, minutes
+from orchestrator.domain.view import RunView
+from tests.kit.rows import EPOCH, a_snapshot, a_vm, a_wave, an_operation, minutes, with_states
 
 TRACKING, WHY = Tracking(), Why("code", "text")
 ID = AttemptId("a")
@@ -72,3 +74,20 @@ def test_what_waits_for_nothing_never_falls_due(state):
 
 def test_without_a_checkpoint_what_runs_is_due_at_once():
     assert attention_at(RUNNING, None, TRACKING) == EPOCH
+
+
+def test_what_was_planned_before_a_state_began_is_forgotten_when_the_rows_are_loaded():
+    """A person resolved a VM, it was started anew, and the process died before a checkpoint."""
+    hourly = Watch(next_at=EPOCH + HOURLY, last_at=EPOCH - minutes(1), polls=9)
+    snapshot = with_states(a_snapshot((a_wave(), 1)), [RUNNING])
+    view = RunView(replace(snapshot, watches={a_vm(0): hourly}))
+    assert view.next_due() == EPOCH
+    polled = Watch(next_at=EPOCH + HOURLY, last_at=EPOCH + minutes(1), polls=9)
+    view = RunView(replace(snapshot, watches={a_vm(0): polled}))
+    assert view.next_due() == EPOCH + HOURLY
+
+
+def test_an_operation_is_asked_at_its_deadline_at_the_latest():
+    soon = RUNNING.deadline - timedelta(seconds=10)
+    asked = next_watch(RUNNING, Watch(next_at=EPOCH), HALF_MINUTE, soon, None)
+    assert asked.next_at == RUNNING.deadline

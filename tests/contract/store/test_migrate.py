@@ -146,3 +146,11 @@ async def test_an_upgrade_leaves_logging_as_it_was(empty):
 
 def test_the_migrations_are_found_in_the_checkout():
     assert (migrate.migrations() / "versions").is_dir()
+
+
+async def test_a_database_of_something_else_is_refused_and_left_alone(empty):
+    await empty.write(lambda connection: connection.execute(text("CREATE TABLE customers (n int)")))
+    with pytest.raises(SchemaError, match="belongs to something else: it holds customers"):
+        await migrate.upgrade(empty)
+    tables = await empty.read(lambda connection: inspect(connection).get_table_names())
+    assert tables == ["customers"]
