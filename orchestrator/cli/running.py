@@ -149,6 +149,9 @@ async def _open_here(parts: Parts, asked: _Asked) -> RunId:
     plan = parts.settings.plan(asked.plan)
     if plan is None:  # checked before anything was opened
         raise Stop(asked.plan)
+    still_open = await _to_resume(parts.store, asked)
+    if still_open is not None:
+        return still_open
     outcome = await parts.service.open(
         plan.spec, config_hash=parts.settings.config_hash, opened_by=actor()
     )
@@ -158,31 +161,22 @@ async def _open_here(parts: Parts, asked: _Asked) -> RunId:
                 say(note, to_stderr=True)
             return run_id
         case NotOpened(code=code, reason=reason):
-            return await _instead(parts.store, asked, code, reason)
+            hint = _RESUME if code == "already_open" else ""
+            message = f"{reason}. {hint}".rstrip()
+            raise Stop(message)
 
 
-async def _instead(store: Store, asked: _Asked, code: str, reason: str) -> RunId:
-    """No run was opened: follow the open one where that was asked for, or say why not."""
-    if code == "already_open" and asked.resume:
-        return await _open_run_of(store, asked.plan)
-    hint = _RESUME if code == "already_open" else ""
-    message = f"{reason}. {hint}".rstrip()
-    raise Stop(message)
-
-
-async def _open_run_of(store: Store, plan: str) -> RunId:
-    rows = await store.rows("v_runs", plan=plan)
-    return next(RunId(row["run_id"]) for row in rows if row["closed_at"] is None)
+async def _to_resume(store: Store, asked: _Asked) -> RunId | None:
+    """Name the oldest open run of the plan, a retry's run too, where `--resume` asks for it."""
+    rows = await store.rows("v_runs", plan=asked.plan) if asked.resume else ()
+    return next((RunId(row["run_id"]) for row in rows if row["closed_at"] is None), None)
 
 
 async def _follow_beside(settings: Settings, asked: _Asked, stopping: asyncio.Event) -> Exit:
     """A daemon has the database: it opens the run, we look on."""
     async with reading(settings) as store:
-        if asked.resume and any(
-            row["closed_at"] is None for row in await store.rows("v_runs", plan=asked.plan)
-        ):
-            run_id = await _open_run_of(store, asked.plan)
-        else:
+        run_id = await _to_resume(store, asked)
+        if run_id is None:
             body = {"act": "run", "plan": asked.plan, "actor": actor()}
             answer = await through_the_door(settings, body, hint=_RESUME)
             run_id = RunId(answer["run_id"])

@@ -213,3 +213,16 @@ def test_a_run_that_is_interrupted_stays_open(tmp_path):
         resumed: subprocess.CompletedProcess[str] = on.run("run", "nightly", "--resume", "--json")
         assert resumed.returncode == 0, resumed.stderr
         assert set(on.installations().values()) == {1}
+
+
+def test_resume_takes_up_the_run_of_a_retry_and_opens_no_other(tmp_path):
+    fleet = (a_machine("w-00", TEMPERS["fails_once"]), a_machine("w-01"))
+    with staged(tmp_path, fleet, a_plan(allow=1), 600) as on:
+        assert on.run("run", "nightly", "--json").returncode == 0
+        retried = on.run("retry", "--because", "fixed the repository", on.newest()["run_id"])
+        assert "opened run" in retried.stdout, retried.stderr
+        resumed = on.run("run", "nightly", "--resume", "--json")
+        row = json.loads(resumed.stdout)
+        assert (resumed.returncode, row["status"], row["vms"]) == (0, "passed", 1)
+        assert "-retry-" in row["run_id"]
+        assert sorted(on.installations().values()) == [1, 2]
