@@ -1,4 +1,5 @@
-"""The Arm port: each method is one request (a poll: at most two), and its answer as a value.
+"""The Arm port: each method is one request (a poll: at most two; lists and traces: one a page), and
+its answer as a value.
 
 It decides nothing.
 
@@ -11,11 +12,12 @@ import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Final
 from uuid import uuid4
 
 from orchestrator import __version__
-from orchestrator.arm import guard, orders, views, wire
+from orchestrator.arm import echoes, graph, guard, headers, orders, views, wire
 from orchestrator.arm.clouds import Cloud
 from orchestrator.arm.exchange import (
     ConnectFailed,
@@ -35,13 +37,16 @@ from orchestrator.domain.answer import (
     PollAnswer,
     SubmitAnswer,
     Taken,
+    Trace,
+    TraceAnswer,
+    Traced,
     Tracker,
     Unauthenticated,
     Unreadable,
     Untrackable,
 )
 from orchestrator.domain.inventory import Machine
-from orchestrator.domain.model import VmId
+from orchestrator.domain.model import ActivityId, VmId
 from orchestrator.ports import Clock, Observer, Order
 
 DEFAULT_API_VERSION: Final = "2025-04-01"
@@ -120,6 +125,27 @@ class ArmClient:
             case unheard:
                 return Unreadable(reason=unheard.reason)
 
+    async def trace(self, vm_id: VmId, since: datetime) -> TraceAnswer:
+        """Read a VM's installations from Resource Graph: all pages, or no answer at all."""
+        kql, token = graph.query(vm_id, since), ""
+        found: dict[ActivityId, Trace] = {}
+        if kql is None:
+            return Unreadable(reason="the VM's id cannot stand in a query of Resource Graph")
+        for _ in range(graph.MOST_PAGES):
+            request = graph.request(self._cloud, vm_id, kql, token, READ_SECONDS, LIST_BYTES)
+            heard = await self._ask("trace", _traceable(request), guard.GRAPH)
+            if not isinstance(heard, HttpReply):
+                return Unreadable(reason=heard.reason)
+            page = graph.page(heard, vm_id, since)
+            if not isinstance(page, graph.Page):
+                return page
+            found |= {trace.activity: trace for trace in page.traces}
+            if not page.token:
+                skew = headers.skew(heard.headers, self._clock.now())
+                return Traced(traces=tuple(found.values()), skew=skew)
+            token = page.token
+        return Unreadable(reason="Resource Graph's answer does not end")
+
     async def list_machines(
         self, subscription: str, resource_group: str | None
     ) -> Sequence[Machine]:
@@ -160,7 +186,7 @@ class ArmClient:
     async def _locate(self, url: str) -> PollAnswer:
         match await self._ask("poll", _get(url), _ANY_COMPUTE):
             case HttpReply() as reply:
-                return wire.located(reply)
+                return wire.located(reply, url)
             case unheard:
                 return _unpolled(unheard)
 
@@ -181,9 +207,11 @@ class ArmClient:
         began = self._clock.monotonic()
         heard = await self._transport.exchange(_signed(request, token))
         self._observer.asked(kind, _code(heard), self._clock.monotonic() - began)
-        if isinstance(heard, HttpReply) and heard.status == 401:
+        if not isinstance(heard, HttpReply):
+            return heard
+        if heard.status == 401:
             self._tokens.drop(token)
-        return heard
+        return echoes.silenced(heard, request, token)
 
     async def _token(self, send_by: float | None) -> str | _NoToken:
         """Get a token; one for a request with effects is worth nothing after its time."""
@@ -204,8 +232,12 @@ class ArmClient:
 
 
 def _get(url: str) -> Request:
-    headers = {"x-ms-client-request-id": str(uuid4())}
-    return Request(method="GET", url=url, headers=headers, timeout=READ_SECONDS)
+    return _traceable(Request(method="GET", url=url, timeout=READ_SECONDS))
+
+
+def _traceable(read: Request) -> Request:
+    """Name a read by a guid of its own, for whoever asks Azure's support about it."""
+    return replace(read, headers={**read.headers, "x-ms-client-request-id": str(uuid4())})
 
 
 def _signed(request: Request, token: str) -> Request:

@@ -44,13 +44,19 @@ class Refused:
 
 SUBSCRIPTIONS: Final = re.compile(r"/subscriptions", re.IGNORECASE)
 """The path of the list of subscriptions."""
+GRAPH: Final = re.compile(r"/providers/Microsoft\.ResourceGraph/resources", re.IGNORECASE)
+"""The path of Resource Graph's queries, and no other of that provider."""
 
 
 def compute(subscription: str | None) -> re.Pattern[str]:
-    """Return the paths of Microsoft.Compute in one subscription; None stands for any."""
+    """Return the paths of Microsoft.Compute in one subscription; None stands for any.
+
+    What another provider keeps below a VM (its locks, its role assignments) is none of them.
+    """
     owner = r"[a-z0-9-]+" if subscription is None else re.escape(subscription)
     return re.compile(
-        rf"/subscriptions/{owner}(?:/resourcegroups/[^/]+)?/providers/microsoft\.compute/.+",
+        rf"/subscriptions/{owner}(?:/resourcegroups/[^/]+)?/providers/microsoft\.compute"
+        r"(?:/(?!providers/)[^/]+)+",
         re.IGNORECASE,
     )
 

@@ -1,6 +1,6 @@
 """What Azure can say to us, as values. Outcomes are values; exceptions are for bugs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from orchestrator.domain.model import ActivityId, VmId
@@ -15,8 +15,8 @@ class Tracker:
     """The operation URLs of a 202, verbatim: they are signed, about 3.4 KB, and never to be logged
     (azure-facts 2.4)."""
 
-    status_url: str
-    location_url: str = ""
+    status_url: str = field(repr=False)
+    location_url: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,3 +171,28 @@ class Gone:
 
 
 LookAnswer = Seen | Gone | Throttled | Unreadable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """One installation as Resource Graph keeps it: a row of its own, which a later one does not
+    replace (azure-facts 7)."""
+
+    activity: ActivityId
+    started_at: datetime | None
+    """None while it is accepted and has not begun."""
+    started_by: str
+    """`User`, `Platform` (Azure itself), or empty when Azure did not say."""
+    result: Result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traced:
+    """What Resource Graph has heard of so far. It trails by minutes: what is not in here may be
+    all the same. `skew` is Azure's clock minus ours at this answer."""
+
+    traces: tuple[Trace, ...]
+    skew: timedelta = timedelta(0)
+
+
+TraceAnswer = Traced | Throttled | Unreadable

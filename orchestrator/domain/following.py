@@ -4,6 +4,7 @@ may have. Pure.
 `None` means: nothing new, look again at the next planned time.
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from orchestrator.domain.answer import (
@@ -14,9 +15,11 @@ from orchestrator.domain.answer import (
     LookAnswer,
     PollAnswer,
     Seen,
+    Throttled,
+    TraceAnswer,
     Unreadable,
 )
-from orchestrator.domain.model import PlanSpec, WaveSpec
+from orchestrator.domain.model import ActivityId, PlanSpec, WaveSpec
 from orchestrator.domain.operation import (
     Accepted,
     Broke,
@@ -27,6 +30,7 @@ from orchestrator.domain.operation import (
     Reported,
 )
 from orchestrator.domain.polling import REBOOT_GRACE, reboot_pending
+from orchestrator.domain.record import Receipt
 from orchestrator.domain.result import Result
 from orchestrator.domain.states import (
     Conflict,
@@ -37,46 +41,95 @@ from orchestrator.domain.states import (
     Verifying,
     Why,
 )
-from orchestrator.domain.submitting import busy, deadline, newer
+from orchestrator.domain.submitting import busy, deadline
+from orchestrator.domain.tracing import (
+    ENDED,
+    NOT_OURS,
+    PLATFORM,
+    SKEW,
+    USER,
+    Found,
+    completed,
+    exact,
+    found_since,
+)
 from orchestrator.domain.verdict import Bad, Good, Unclear, collapsed, judge
-
-_SKEW = timedelta(seconds=60)
-"""How much earlier than our intent an adopted installation may claim to have started (design
-5.5)."""
-_ENDED = frozenset({"Succeeded", "Failed", "CompletedWithWarnings"})
 
 
 def settle(
-    state: Unknown, answer: LookAnswer, plan: PlanSpec, wave: WaveSpec, now: datetime
+    state: Unknown,
+    answer: LookAnswer,
+    plan: PlanSpec,
+    wave: WaveSpec,
+    now: datetime,
+    trace: TraceAnswer | None = None,
 ) -> Event | None:
-    """Decide about an operation that Azure may have taken, after one look (design 5.5).
+    """Decide about an operation that Azure may have taken, after one look and what Resource Graph
+    said at it (None: it was not asked), by the rule of design 5.5.
 
     `now` is when the look began: only a look begun after `settle_at` may conclude that there is no
-    trace.
+    trace. An installation that Azure started itself is never ours, and does not hide ours where
+    Resource Graph shows both; but nothing is ever sent again on the strength of it.
     """
+    found = found_since(state, answer, trace)
+    candidates = [each for each in found if each.started_by != PLATFORM]
+    if len(candidates) == 1 and _may_adopt(state, candidates[0], trace, now):
+        return _adopted(candidates[0], plan, wave, now)
+    if sum(each.started_by == USER for each in found) > 1:
+        return _contradicted(found, plan, wave, now)
     if not isinstance(answer, Seen):
         return _out_of_sight(answer, state.settle_at, plan.tracking.overdue, now)
-    found = newer(answer.last, state.baseline)
-    if found is None:
-        return _without_trace(state, answer, plan, wave, now) if now >= state.settle_at else None
-    if not _is_ours(state, found, answer.skew):
-        text = f"installation {found.activity} appeared on the VM; it need not be ours"
-        return Escalated(now, deadline(plan, wave, now), Why("contradiction", text))
-    if found.result.status in _ENDED:
+    if now < state.settle_at + _patience(trace, plan):
+        return None
+    if found:
+        return _contradicted(found, plan, wave, now)
+    return _without_trace(state, answer, plan, wave, now)
+
+
+def _may_adopt(state: Unknown, found: Found, trace: TraceAnswer | None, now: datetime) -> bool:
+    """Tell whether the only new installation may be adopted already.
+
+    The instance view does not say who started it. Where nothing else proves that it was us, it is
+    adopted once Resource Graph was asked and had nothing to say against it; after a 409, which
+    speaks for somebody else's, not before the settle instant.
+    """
+    if not _is_ours(state, found):
+        return False
+    proved = found.started_by == USER or found.activity == state.expected
+    return proved or now >= state.settle_at or (trace is not None and state.conflict is None)
+
+
+def _is_ours(state: Unknown, found: Found) -> bool:
+    """Tell whether a new installation can be ours: the same id where one was seen, and started in
+    our time."""
+    if state.expected is not None and found.activity != state.expected:
+        return False
+    if found.started_at is None:
+        return state.expected is not None
+    return state.intent_at - SKEW <= found.started_at <= state.settle_at
+
+
+def _adopted(found: Found, plan: PlanSpec, wave: WaveSpec, now: datetime) -> Event:
+    if found.result.status in ENDED:
         return Reported(now, deadline(plan, wave, now), found.activity, found.result)
     return Accepted(
         now, found.activity, deadline(plan, wave, found.started_at or now), tracked=False
     )
 
 
-def _is_ours(state: Unknown, found: LastInstallation, skew: timedelta) -> bool:
-    """Tell whether a new installation may be adopted: the same id where one was seen, and started
-    in our time."""
-    if state.expected is not None and found.activity != state.expected:
-        return False
-    if found.started_at is None:
-        return state.expected is not None
-    return state.intent_at - _SKEW <= found.started_at - skew <= state.settle_at
+def _contradicted(
+    found: tuple[Found, ...], plan: PlanSpec, wave: WaveSpec, now: datetime
+) -> Escalated:
+    own = [each.activity for each in found if each.started_by == PLATFORM]
+    foreign = [each.activity for each in found if each.started_by != PLATFORM]
+    said = [f"installation {each} appeared on the VM; it need not be ours" for each in foreign]
+    said += [f"Azure's own installation {each} may hide ours" for each in own]
+    return Escalated(now, deadline(plan, wave, now), Why("contradiction", "; ".join(said)))
+
+
+def _patience(trace: TraceAnswer | None, plan: PlanSpec) -> timedelta:
+    """A query that the throttle held back is worth one more look, and no more waiting than that."""
+    return plan.tracking.poll if isinstance(trace, Throttled) else timedelta(0)
 
 
 def _without_trace(
@@ -102,6 +155,14 @@ def _without_trace(
             return busy(state.busy_since or state.intent_at, state.why.text, now)
 
 
+def arrived(
+    state: Unknown, receipt: Receipt, plan: PlanSpec, wave: WaveSpec, now: datetime
+) -> Accepted:
+    """Decide about a doubt whose 202 was written down after all: its sender had only been slow."""
+    until = deadline(plan, wave, receipt.at)
+    return Accepted(now, receipt.activity or state.expected, until, tracked=True)
+
+
 def progress(
     state: InProgress, answer: PollAnswer, plan: PlanSpec, wave: WaveSpec, now: datetime
 ) -> Event | None:
@@ -119,27 +180,47 @@ def progress(
 
 
 def progress_by_view(
-    state: InProgress, answer: LookAnswer, plan: PlanSpec, wave: WaveSpec, now: datetime
+    state: InProgress,
+    answer: LookAnswer,
+    plan: PlanSpec,
+    wave: WaveSpec,
+    now: datetime,
+    trace: TraceAnswer | None = None,
 ) -> Event | None:
-    """Decide by the instance view: for an operation without a URL that serves, or past its
-    deadline (design 6)."""
+    """Decide by the instance view, and by Resource Graph where that was asked: for an operation
+    without a URL that serves, or past its deadline (design 6)."""
+    told = exact(trace, state.activity)
+    if told is not None and told.started_by == PLATFORM and not state.tracked:
+        return _not_ours(told.activity, state.deadline, now)
+    last = _ours(state, answer) if isinstance(answer, Seen) else None
+    result = completed(last.result if last else None, told.result if told else None)
+    if result is not None and result.status in ENDED:
+        activity = last.activity if last else state.activity
+        return Reported(now, _verify_by(plan, wave, now), activity, result)
     if not isinstance(answer, Seen):
         return _out_of_sight(answer, state.deadline, plan.tracking.overdue, now)
-    last = answer.last
-    if last is not None and _same(state, last, answer.skew) and last.result.status in _ENDED:
-        return Reported(now, _verify_by(plan, wave, now), last.activity, last.result)
-    if now < state.deadline:
+    if now < state.deadline + _patience(trace, plan):
         return None
     text = f"no end was reported within {now - state.since} of its acceptance"
     return Escalated(now, now, Why("overdue", text))
 
 
-def _same(state: InProgress, last: LastInstallation, skew: timedelta) -> bool:
-    """Tell whether the newest installation is ours: by its id, or where a 202 brought none, by
+def _not_ours(activity: ActivityId, locked_until: datetime, now: datetime) -> Escalated:
+    text = (
+        f"installation {activity} was taken for ours, but Azure started it itself; what became of "
+        "our request is not known"
+    )
+    return Escalated(now, locked_until, Why("not_ours", text))
+
+
+def _ours(state: InProgress, seen: Seen) -> LastInstallation | None:
+    """Return the newest installation if it is ours: by its id, or where a 202 brought none, by
     having begun after our intent. An older one is never ours."""
-    if state.activity is not None:
-        return last.activity == state.activity
-    return last.started_at is not None and last.started_at - skew >= state.intent_at - _SKEW
+    last = seen.last
+    if last is None or state.activity is not None:
+        return last if last is not None and last.activity == state.activity else None
+    begun = last.started_at is not None and last.started_at - seen.skew >= state.intent_at - SKEW
+    return last if begun else None
 
 
 def _out_of_sight(
@@ -163,48 +244,87 @@ def _verify_by(plan: PlanSpec, wave: WaveSpec, now: datetime) -> datetime:
 
 def needs_look(state: Verifying) -> bool:
     """Tell whether the VM must be seen before the verdict: after a reboot, or when the result is
-    unclear."""
-    if state.result is not None and state.result.reboot == "Completed":
-        return isinstance(judge(state.result, back=True), Good)
+    unclear or does not say whether there was one."""
+    rebooted = state.result is not None and state.result.reboot == "Completed"
+    if (rebooted or _may_learn(state)) and isinstance(judge(state.result, back=True), Good):
+        return True
     return isinstance(judge(state.result, back=False), Unclear)
 
 
+def _may_learn(state: Verifying) -> bool:
+    """Tell whether Resource Graph may know of a reboot of which the instance view never tells."""
+    unsaid = state.result is not None and state.result.reboot is None
+    return unsaid and state.activity is not None
+
+
+def _learning(state: Verifying, trace: TraceAnswer | None, now: datetime) -> bool:
+    """Tell whether to go on asking Resource Graph about the reboot: five minutes (of the 45 of
+    `overdue`) if it answers, and until the deadline while it could not be asked."""
+    if not _may_learn(state) or now >= state.deadline:
+        return False
+    unasked = trace is None or isinstance(trace, Throttled)
+    return unasked or now < state.since + (state.deadline - state.since) / 9
+
+
 def verify(
-    state: Verifying, answer: LookAnswer | None, wave: WaveSpec, now: datetime
+    state: Verifying,
+    answer: LookAnswer | None,
+    wave: WaveSpec,
+    now: datetime,
+    trace: TraceAnswer | None = None,
 ) -> Event | None:
-    """Decide about an installation that has ended. `answer` is None when no look was needed."""
+    """Decide about an installation that has ended. `answer` is None when no look was needed,
+    `trace` when Resource Graph was not asked at it."""
     seen = answer if isinstance(answer, Seen) else None
-    result = state.result or _from_view(state, seen)
+    told = exact(trace, state.activity)
+    if told is not None and told.started_by == PLATFORM:
+        return _not_ours(told.activity, state.deadline, now)
+    known = completed(_read(state, seen), told.result if told else None)
+    state = replace(state, result=known)
     back = answer is None or (seen is not None and _is_back(state, seen, now))
-    verdict = judge(result, back=back)
+    verdict = judge(state.result, back=back)
+    if isinstance(verdict, Good) and answer is not None and _learning(state, trace, now):
+        return None
     if isinstance(verdict, Good) and not back:
         verdict = Unclear(Why("not_back", _not_back(seen)))
     match verdict:
         case Good(outcome, why):
-            return Passed(now, outcome, why, result)
+            return Passed(now, outcome, _with_gap(why, state.result), state.result)
         case Bad(failure, why):
-            return Broke(now, failure, why, result)
+            return Broke(now, failure, why, state.result)
         case Unclear(why):
             if answer is not None and seen is None:
                 patience = state.deadline - state.since
                 return _out_of_sight(answer, state.deadline, patience, now)
-            return _until_deadline(state, seen, why, result, now)
+            return _until_deadline(state, seen, why, now)
 
 
-def _until_deadline(
-    state: Verifying, seen: Seen | None, why: Why, result: Result | None, now: datetime
-) -> Event | None:
+def _with_gap(why: Why, result: Result | None) -> Why:
+    """Say why the reboot's column is empty."""
+    if result is None or result.reboot is not None:
+        return why
+    return replace(why, text=f"{why.text}; Azure did not say whether it rebooted")
+
+
+def _until_deadline(state: Verifying, seen: Seen | None, why: Why, now: datetime) -> Event | None:
     """Past its deadline, one successful look decides: a VM that is not back is unhealthy, the rest
     is for a person."""
     if now < state.deadline or seen is None:
         return None
     if why.code == "not_back":
-        return Broke(now, FailureClass.UNHEALTHY, why, result)
+        return Broke(now, FailureClass.UNHEALTHY, why, state.result)
     return Escalated(now, now, why)
 
 
+def _read(state: Verifying, seen: Seen | None) -> Result | None:
+    """Return the operation's own result; one that says nothing gives way to the instance view's."""
+    if isinstance(judge(state.result, back=True), Unclear):
+        return _from_view(state, seen) or state.result
+    return state.result
+
+
 def _from_view(state: Verifying, seen: Seen | None) -> Result | None:
-    if seen is None or seen.last is None or seen.last.result.status not in _ENDED:
+    if seen is None or seen.last is None or seen.last.result.status not in ENDED:
         return None
     return seen.last.result if state.activity == seen.last.activity else None
 
@@ -225,13 +345,22 @@ def _not_back(seen: Seen | None) -> str:
 
 
 def late_truth(
-    state: NeedsHuman, answer: LookAnswer, plan: PlanSpec, wave: WaveSpec, now: datetime
+    state: NeedsHuman,
+    answer: LookAnswer,
+    plan: PlanSpec,
+    wave: WaveSpec,
+    now: datetime,
+    trace: TraceAnswer | None = None,
 ) -> Event | None:
     """Decide after the hourly look at a VM that needs a person: only an end with the exact id
-    helps (design 4)."""
-    if not isinstance(answer, Seen) or answer.last is None or state.activity is None:
+    helps, from the instance view or from Resource Graph (design 4)."""
+    told = exact(trace, state.activity)
+    azures_own = told is not None and told.started_by == PLATFORM
+    if state.activity is None or state.why.code == NOT_OURS or azures_own:
         return None
-    last = answer.last
-    if last.activity != state.activity or last.result.status not in _ENDED:
+    last = answer.last if isinstance(answer, Seen) else None
+    shown = last.result if last is not None and last.activity == state.activity else None
+    result = completed(shown, told.result if told else None)
+    if result is None or result.status not in ENDED:
         return None
-    return Reported(now, _verify_by(plan, wave, now), last.activity, last.result)
+    return Reported(now, _verify_by(plan, wave, now), state.activity, result)

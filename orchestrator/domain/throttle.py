@@ -1,9 +1,9 @@
 """Azure's token buckets, as we believe them to stand. Pure: `now` is an argument, and nothing
 waits here.
 
-The figures are azure-facts 4.1 (ARM front door) and 4.2 (Compute resource provider). A request
-must find a token in every bucket that its class draws from. A 429 empties the model until its
-`Retry-After` has passed.
+The figures are azure-facts 4.1 (ARM front door), 4.2 (Compute resource provider) and 7 (Resource
+Graph, which counts for the credential as a whole). A request must find a token in every bucket that
+its class draws from. A 429 empties the model until its `Retry-After` has passed.
 """
 
 from collections.abc import Iterable, Sequence
@@ -26,6 +26,7 @@ class Call(StrEnum):
     SUBMIT = "submit"
     POLL = "poll"
     LOOK = "look"
+    TRACE = "trace"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,9 @@ _PATCH_PER_VM = Rate(6, 2 / 60, _OWN)
 _OPERATION_PER_REGION = Rate(15_000, 5_000 / 60)
 _VIEW_PER_REGION = Rate(24_000, 8_000 / 60)
 _VIEW_PER_VM = Rate(36, 12 / 60, _OWN)
+_QUERIES = Rate(7.5, 1.5)
+"""Resource Graph counts 15 queries in windows of 5 s: a full bucket and its refill of 5 s are just
+that."""
 
 _Key = tuple[str, ...]
 
@@ -156,3 +160,5 @@ def _draws(call: Call, target: Target) -> list[tuple[_Key, Rate]]:
                 (("low cost get", *place), _VIEW_PER_REGION),
                 (_vm_key(call, target), _VIEW_PER_VM),
             ]
+        case Call.TRACE:
+            return [(("resource graph",), _QUERIES)]

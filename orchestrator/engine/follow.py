@@ -10,10 +10,12 @@ from orchestrator.domain.answer import (
     LookAnswer,
     PollAnswer,
     Throttled,
+    TraceAnswer,
     Unreadable,
     Untrackable,
 )
 from orchestrator.domain.following import (
+    arrived,
     late_truth,
     needs_look,
     progress,
@@ -21,7 +23,7 @@ from orchestrator.domain.following import (
     settle,
     verify,
 )
-from orchestrator.domain.model import PlanSpec, WaveSpec
+from orchestrator.domain.model import ActivityId, PlanSpec, WaveSpec
 from orchestrator.domain.operation import (
     Accepted,
     Broke,
@@ -33,15 +35,17 @@ from orchestrator.domain.operation import (
     Reported,
 )
 from orchestrator.domain.polling import next_watch
-from orchestrator.domain.record import AttemptEnd, AttemptUpdate, Move, Watch
+from orchestrator.domain.record import AttemptEnd, AttemptUpdate, Move, Receipt, Watch
 from orchestrator.domain.result import Report
 from orchestrator.domain.rollout import Look, Poll, Recover
 from orchestrator.domain.states import InProgress, NeedsHuman, Submitting, Unknown, Verifying
 from orchestrator.domain.submitting import recover
 from orchestrator.domain.throttle import Call
+from orchestrator.domain.tracing import found_since, without
 from orchestrator.engine.book import Book
 from orchestrator.engine.doors import Doors
 from orchestrator.engine.reach import note_reach
+from orchestrator.engine.tracer import Tracer
 
 
 class Follower:
@@ -53,6 +57,7 @@ class Follower:
         self._arm = doors.arm
         self._clock = doors.clock
         self._throttle = doors.throttle
+        self._tracer = Tracer(doors)
 
     async def recover(self, command: Recover) -> None:
         """Give an intent whose sender died its answer: the receipt, or `unknown`."""
@@ -73,25 +78,41 @@ class Follower:
         """Look at the VM of an operation that is unknown, verifying, or before a person."""
         op, state = command.op, command.state
         began = self._clock.now()
+        receipt = await self._receipt(state) if isinstance(state, Unknown) else None
+        if isinstance(state, Unknown) and receipt is not None:
+            late = arrived(state, receipt, self._plan, self._wave(op), began)
+            await self._book.moved(self._book.move(op, late, attempt=_update(op, late)))
+            return
         answer = await self._arm.look(op.target.vm_id)
         self._learn(op, Call.LOOK, answer)
-        event = self._seen(state, answer, self._wave(op), began)
+        trace = await self._tracer.ask(op, state, answer, self._plan.tracking, began)
+        event = await self._seen(state, answer, self._wave(op), began, trace)
         await self._write(op, event, answer, None)
 
-    def _seen(
+    async def _seen(
         self,
         state: Unknown | Verifying | NeedsHuman,
         answer: LookAnswer,
         wave: WaveSpec,
         began: datetime,
+        trace: TraceAnswer | None,
     ) -> Event | None:
         match state:
             case Unknown():
-                return settle(state, answer, self._plan, wave, began)
+                known = await self._known(state, answer, trace)
+                answer, trace = without(answer, trace, known)
+                return settle(state, answer, self._plan, wave, began, trace)
             case Verifying():
-                return verify(state, answer, wave, began)
+                return verify(state, answer, wave, began, trace)
             case NeedsHuman():
-                return late_truth(state, answer, self._plan, wave, began)
+                return late_truth(state, answer, self._plan, wave, began, trace)
+
+    async def _known(
+        self, state: Unknown, answer: LookAnswer, trace: TraceAnswer | None
+    ) -> frozenset[ActivityId]:
+        """Return which of the new installations are those of other attempts in this database."""
+        new = {each.activity for each in found_since(state, answer, trace)} - {state.expected}
+        return frozenset([each for each in sorted(new) if await self._store.knows(each)])
 
     async def poll(self, command: Poll) -> None:
         """Ask how an installation goes: by its URL, or by the instance view where that does not
@@ -101,8 +122,7 @@ class Follower:
         if not state.tracked or watch.by_view:
             await self._poll_by_view(op, state)
             return
-        receipts = await self._store.receipts([state.attempt])
-        receipt = receipts.get(state.attempt)
+        receipt = await self._receipt(state)
         if receipt is None:
             answer: PollAnswer = Untrackable(reason="no operation URL is stored")
         else:
@@ -119,7 +139,9 @@ class Follower:
     async def _poll_by_view(self, op: Operation, state: InProgress) -> None:
         answer = await self._arm.look(op.target.vm_id)
         self._learn(op, Call.LOOK, answer)
-        event = progress_by_view(state, answer, self._plan, self._wave(op), self._clock.now())
+        now = self._clock.now()
+        trace = await self._tracer.ask(op, state, answer, self._plan.tracking, now)
+        event = progress_by_view(state, answer, self._plan, self._wave(op), now, trace)
         await self._write(op, event, answer, None)
 
     async def _write(
@@ -159,6 +181,9 @@ class Follower:
         note_reach(self._book.view, answer, now)
         if isinstance(answer, Throttled):
             self._throttle.refused(call, op.target, answer.retry_after, now)
+
+    async def _receipt(self, state: Unknown | InProgress) -> Receipt | None:
+        return (await self._store.receipts([state.attempt])).get(state.attempt)
 
     @property
     def _plan(self) -> PlanSpec:

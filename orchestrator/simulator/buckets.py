@@ -36,6 +36,11 @@ class Bucket:
         refilled = now if self.tokens else self._anchor + self._step
         return max(1, -(-(max(self._gate, refilled) - now) // _SECOND))
 
+    def renewed_in(self, now: int) -> int:
+        """Return the whole seconds until the next tokens come."""
+        self._settle(now)
+        return -(-(self._anchor + self._step - now) // _SECOND)
+
     def take(self) -> None:
         """Use one token; ask `wait` first."""
         self.tokens -= 1

@@ -101,8 +101,10 @@ _STARTS: dict[str, Temper] = {
     "locked": Temper(every_post=PostFault.LOCKED),
     # Azure starts its own run between the client's look and the client's request.
     "platform_first": Temper(posts=(PostFault.PLATFORM_FIRST,)),
-    # The worst of all for a client: taken, unanswered, and the view never tells.
+    # Taken, unanswered, and the view never tells: only Resource Graph does.
     "traceless": Temper(posts=(PostFault.TAKEN_CUT,), blind=True),
+    # The worst of all for a client: nobody ever tells.
+    "untraceable": Temper(posts=(PostFault.TAKEN_CUT,), blind=True, blind_graph=True),
 }
 
 _READS: dict[str, Temper] = {
@@ -117,6 +119,9 @@ _READS: dict[str, Temper] = {
     # The instance view trails by twenty minutes; or never tells of patches.
     "late_view": Temper(view_lag=timedelta(minutes=20)),
     "blind_view": Temper(blind=True),
+    # Resource Graph trails by twenty minutes; or never tells.
+    "late_graph": Temper(graph_lag=timedelta(minutes=20)),
+    "blind_graph": Temper(blind_graph=True),
 }
 
 TEMPERS: Mapping[str, Temper] = MappingProxyType(

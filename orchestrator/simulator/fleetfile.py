@@ -133,6 +133,7 @@ _READERS: Mapping[str, Callable[[object], object]] = {
     "takes": _span,
     "forgets": _span,
     "view_lag": _span,
+    "graph_lag": _span,
     "ending": _word(Ending),
     "layer": _word(Layer),
     "reboot": _word(Reboot),

@@ -18,8 +18,8 @@ from orchestrator.simulator.tempers import Mishap
 class Installation:
     """One accepted installation. `started_by` is User, or Platform for Azure's own runs.
 
-    `lag` is how far the instance view trails, on the world's clock. `answered`: whether a 202 went
-    out.
+    `lag` is how far the instance view trails, `graph_lag` how far Resource Graph does, on the
+    world's clock. `answered`: whether a 202 went out.
     """
 
     id: str
@@ -29,6 +29,7 @@ class Installation:
     accepted_at: datetime
     speed: float
     lag: timedelta
+    graph_lag: timedelta
     started_by: str = "User"
     client_request_id: str | None = None
     answered: bool = False

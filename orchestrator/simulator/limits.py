@@ -31,7 +31,8 @@ class Limits:
     """Everything that can refuse a request with 429; the defaults are Azure's.
 
     `arm_*` hold per principal and subscription, and `principals` times that for all principals
-    together. The names LowCostGet… and HighCostGet… are formed like the recorded ones [inferred].
+    together; `graph` per principal, for queries of Resource Graph (azure-facts 7). The names
+    LowCostGet… and HighCostGet… are formed like the recorded ones [inferred].
     """
 
     arm_reads: Limit = Limit(250, 25, every=1)
@@ -47,6 +48,7 @@ class Limits:
         default=Policy("LowCostGet", subscription=Limit(24_000, 8_000), resource=Limit(36, 12))
     )
     costly_reads: Policy = field(default=Policy("HighCostGet", subscription=Limit(900, 300)))
+    graph: Limit = Limit(15, 15, every=5)
 
 
 SMALL = Limits(
@@ -56,5 +58,6 @@ SMALL = Limits(
     operations=Policy("GetOperation", subscription=Limit(600, 300), resource=Limit(6, 4)),
     cheap_reads=Policy("LowCostGet", subscription=Limit(200, 100), resource=Limit(6, 4)),
     costly_reads=Policy("HighCostGet", subscription=Limit(20, 10)),
+    graph=Limit(3, 3, every=5),
 )
 """A tenth and less of Azure's, so that a fleet of a hundred feels it."""

@@ -13,16 +13,19 @@ from types import MappingProxyType
 from orchestrator.simulator.limits import SMALL, Limits
 from orchestrator.simulator.tempers import Busy
 
+_LARGEST = 1000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mood:
     """How Azure behaves today. Shares and rates lie from 0 to 1; the speed divides spans.
 
     `mix` temper name -> share of the machines without a temper · `posts` PostFault value -> rate
-    per POST · `reads` PollFault value -> rate per poll, view or list · `view_lag` how far the
-    instance view trails · `retry_after` seconds on the 202 and on running polls (None: absent, as
-    recorded) · `page_size` machines per page of a list · `busy` what a second request meets ·
-    `history` share of machines that were patched before.
+    per POST · `reads` PollFault value -> rate per poll, view, list or query · `view_lag` how far
+    the instance view trails, `graph_lag` how far Resource Graph does · `retry_after` seconds on the
+    202 and on running polls (None: absent, as recorded) · `page_size` machines per page of a list,
+    `graph_page_size` rows per page of a query (Azure's are 1,000 at most) · `busy` what a second
+    request meets · `history` share of machines that were patched before.
     """
 
     mix: Mapping[str, float] = field(default_factory=dict)
@@ -30,8 +33,10 @@ class Mood:
     reads: Mapping[str, float] = field(default_factory=dict)
     limits: Limits = field(default=Limits())
     view_lag: timedelta = timedelta(seconds=20)
+    graph_lag: timedelta = timedelta(seconds=30)
     retry_after: int | None = None
     page_size: int = 100
+    graph_page_size: int = 1000
     busy: Busy = Busy.OPERATION_NOT_ALLOWED
     history: float = 0.0
 
@@ -43,8 +48,10 @@ class Mood:
                     f"shares must lie between 0 and 1 and add up to at most 1: {dict(shares)}"
                 )
         pace = 1 if self.retry_after is None else self.retry_after
-        if min(self.page_size, pace) < 1 or self.view_lag < timedelta(0):
-            raise ValueError("page_size and retry_after are at least 1, view_lag is not negative")
+        if min(self.page_size, self.graph_page_size, pace) < 1 or self.graph_page_size > _LARGEST:
+            raise ValueError("pages and retry_after are at least 1, a query's page 1,000 at most")
+        if min(self.view_lag, self.graph_lag) < timedelta(0):
+            raise ValueError("a lag is at least 0")
 
 
 CALM = Mood()
@@ -65,6 +72,7 @@ REALISTIC = Mood(
     posts={"503": 0.002, "taken_504": 0.002},
     reads={"500": 0.002, "503": 0.003, "cut": 0.002, "404": 0.001},
     view_lag=timedelta(seconds=90),
+    graph_lag=timedelta(minutes=2),
     history=0.6,
 )
 """A large fleet on an ordinary night: mostly well, a little of everything."""
@@ -96,6 +104,7 @@ FLAKY = Mood(
         "404": 0.03,
     },
     view_lag=timedelta(minutes=2),
+    graph_lag=timedelta(minutes=4),
     history=0.5,
 )
 """A bad network and a bad region: a third of all answers is lost or wrong."""

@@ -57,6 +57,32 @@ def summary(installation: Installation, now: datetime) -> Json:
     }
 
 
+def record(installation: Installation, seen: datetime) -> Json:
+    """Return `properties` of the installation's row in Resource Graph, as it stood at `seen`
+    (azure-facts 7). One that has not begun has no start yet [our reading]."""
+    system, ends_at = installation.machine.os, installation.ends_at
+    begun = installation.starts_at <= seen
+    if ends_at is not None and ends_at <= seen:
+        outcome, modified = installation.course.outcome, ends_at
+    else:
+        outcome = Outcome(status="InProgress" if begun else "NotStarted", reboot_status="Unknown")
+        modified = seen if begun else installation.accepted_at
+    return {
+        "installationActivityId": installation.id,
+        "status": outcome.status,
+        "startedBy": installation.started_by,
+        "startDateTime": stamps.seven_digits(installation.starts_at) if begun else None,
+        "lastModifiedDateTime": stamps.seven_digits(modified),
+        "rebootStatus": outcome.reboot_status,
+        "maintenanceWindowExceeded": outcome.exceeded,
+        **_counts(outcome),
+        "osType": system,
+        "patchServiceUsed": "WU" if system == "Windows" else "APT",
+        "maintenanceRunId": installation.order.maintenance_run,
+        "errorDetails": _error(outcome, system),
+    }
+
+
 def assessment(installation: Installation) -> Json:
     """Return `availablePatchSummary`: every installation ends with a look at what is left."""
     outcome, system = installation.course.outcome, installation.machine.os

@@ -20,6 +20,7 @@ class Kind(Enum):
     VIEW = "GET instanceView"
     LIST = "GET virtualMachines"
     SUBSCRIPTIONS = "GET subscriptions"
+    GRAPH = "POST resources"
     NOT_SIMULATED = "not simulated"
     LEDGER = "GET ledger"
     MACHINES = "GET machines"
@@ -80,7 +81,7 @@ _ROUTES = tuple(
         ),
         ("GET", "/subscriptions", Kind.SUBSCRIPTIONS),
         ("POST", f"{_VM}/[^/]+", Kind.NOT_SIMULATED),
-        ("POST", "/providers/Microsoft.ResourceGraph/resources", Kind.NOT_SIMULATED),
+        ("POST", "/providers/Microsoft.ResourceGraph/resources", Kind.GRAPH),
         (".*", f"{_SUBSCRIPTION}.*/providers/Microsoft.HybridCompute/.*", Kind.NOT_SIMULATED),
         ("GET", f"{_SUBSCRIPTION}/providers/microsoft.insights/.*", Kind.NOT_SIMULATED),
         ("GET", "/_sim/ledger", Kind.LEDGER),

@@ -124,7 +124,7 @@ class State:
         number = len(record.installations)
         luck = (self.seed, machine.key, number)
         on_offer = offered(record.machine, self.seed, at, record.had(at))
-        lag = machine.temper.view_lag
+        lag, graph_lag = machine.temper.view_lag, machine.temper.graph_lag
         installation = Installation(
             id=draws.guid(*luck, "operation"),
             machine=machine,
@@ -133,6 +133,7 @@ class State:
             accepted_at=at,
             speed=self.speed,
             lag=(self.mood.view_lag if lag is None else lag) / self.speed,
+            graph_lag=(self.mood.graph_lag if graph_lag is None else graph_lag) / self.speed,
         )
         record.installations.append(installation)
         self.installations[installation.id] = installation

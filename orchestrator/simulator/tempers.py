@@ -118,7 +118,8 @@ class Temper:
     exceeded whatever the duration · `truncated` the list in the result is cut at 128 KB · `posts`,
     `polls` what the first ones meet, in order (`polls` for each operation anew) · `forgets` how
     long after its end the operation's status can be read · `view_lag` how far the instance view
-    trails the operation (None: the mood's) · `blind` the view never tells.
+    trails the operation (None: the mood's) · `blind` the view never tells ·
+    `graph_lag`, `blind_graph` the same of Resource Graph.
     """
 
     takes: timedelta | None = None
@@ -142,6 +143,8 @@ class Temper:
     forgets: timedelta | None = None
     view_lag: timedelta | None = None
     blind: bool = False
+    graph_lag: timedelta | None = None
+    blind_graph: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what no machine could do."""
@@ -211,8 +214,9 @@ def _answers(temper: Temper) -> dict[str, bool]:
         and temper.every_post is not None,
         "polls and every_poll exclude each other": bool(temper.polls)
         and temper.every_poll is not None,
-        "a blind view has no lag": temper.blind and temper.view_lag is not None,
+        "a blind view has no lag": (temper.blind and temper.view_lag is not None)
+        or (temper.blind_graph and temper.graph_lag is not None),
         "a run takes some time": temper.takes is not None and temper.takes <= zero,
         "spans of time are not negative": (temper.forgets or zero) < zero
-        or (temper.view_lag or zero) < zero,
+        or min(temper.view_lag or zero, temper.graph_lag or zero) < zero,
     }

@@ -13,6 +13,9 @@ from orchestrator.simulator.limits import Limit, Limits, Policy
 REMAINING = "x-ms-ratelimit-remaining-resource"
 """The header that tells what Compute's buckets hold."""
 
+RESETS_AFTER = "x-ms-user-quota-resets-after"
+"""The header that tells when Resource Graph takes queries again (hh:mm:ss)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Toll:
@@ -53,6 +56,15 @@ class Tolls:
             buckets.append(self._named(name, policy.resource, now, (resource,), renews=True))
         refused = charge(buckets, now)
         return Toll(_remaining(buckets), refused)
+
+    def graph(self, principal: str, now: int) -> Toll:
+        """Charge a principal's quota of Resource Graph for one query (azure-facts 7)."""
+        quota = self._named("user-quota", self._limits.graph, now, principal)
+        refused = charge((quota,), now)
+        left, seconds = quota.bucket.tokens, quota.bucket.renewed_in(now)
+        resets = f"00:{seconds // 60:02d}:{seconds % 60:02d}"
+        headers = (("x-ms-user-quota-remaining", str(left)), (RESETS_AFTER, resets))
+        return Toll(headers, refused)
 
     def _named(
         self, name: str, limit: Limit, now: int, owner: Hashable, *, renews: bool = False

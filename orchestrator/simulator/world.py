@@ -10,7 +10,16 @@ import re
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
-from orchestrator.simulator import draws, errors, reading, stamps, submitting, tokens, tracking
+from orchestrator.simulator import (
+    draws,
+    errors,
+    graph,
+    reading,
+    stamps,
+    submitting,
+    tokens,
+    tracking,
+)
 from orchestrator.simulator.exchange import Answer, HangUp, Header, Json, Reply, Request
 from orchestrator.simulator.fleetfile import machine_to_json
 from orchestrator.simulator.machines import Machine
@@ -28,6 +37,7 @@ _HANDLERS: dict[Kind, Callable[[State, Visit], Answer]] = {
     Kind.VIEW: reading.machine,
     Kind.LIST: reading.machines,
     Kind.SUBSCRIPTIONS: reading.subscriptions,
+    Kind.GRAPH: graph.resources,
 }
 
 
@@ -106,8 +116,12 @@ class Azure:
         )
 
     def _throttled(self, visit: Visit, principal: str) -> Reply | None:
-        """Charge ARM's buckets; return the 429 if one is empty."""
+        """Charge ARM's buckets, or Resource Graph's own; return the 429 if one is empty."""
         route, now = visit.route, stamps.micros(visit.now)
+        if route.kind is Kind.GRAPH:
+            toll = self._state.tolls.graph(principal, now)
+            visit.headers += toll.headers
+            return graph.throttled(toll.refused, visit) if toll.refused else None
         kind = "reads" if route.method == "GET" else "writes"
         toll = self._state.tolls.front_door(principal, route.subscription, kind, now)
         visit.headers += toll.headers

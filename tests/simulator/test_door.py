@@ -86,7 +86,6 @@ def test_an_api_version_is_required_and_checked(query, code):
         ("POST", "{vm}/start"),
         ("POST", "{vm}/deallocate"),
         ("POST", "{vm}/runCommand"),
-        ("POST", "/providers/Microsoft.ResourceGraph/resources"),
         (
             "POST",
             "{sub}/resourceGroups/x/providers/Microsoft.HybridCompute/machines/m/installPatches",

@@ -10,10 +10,11 @@ from orchestrator.simulator.faults import TEMPERS
 from orchestrator.simulator.moods import MOODS
 from tests.simulator.kit import VERSION, Client, decoded, vm
 
+GRAPH = "/providers/Microsoft.ResourceGraph/resources?api-version=2021-03-01"
 NAMES = ("vm-a", "vm-b", "vm-c")
 steps = st.lists(
     st.tuples(
-        st.sampled_from(["post", "poll", "monitor", "view", "list"]),
+        st.sampled_from(["post", "poll", "monitor", "view", "list", "graph"]),
         st.sampled_from(NAMES),
         st.sampled_from([0, 0.2, 5, 61, 400, 4000, 90_000]),
     ),
@@ -51,6 +52,9 @@ class Walk:
             if isinstance(answer, Reply) and (status := answer.header("azure-asyncoperation")):
                 self.urls[name] = (status, answer.header("location") or "")
             return answer
+        if kind == "graph":
+            query = b'{"query": "patchinstallationresources | order by id asc"}'
+            return self.client.ask("POST", GRAPH, query)
         group = machine.vm_id.removesuffix(f"/{name}")
         paths = {"view": f"{machine.vm_id}/instanceView", "list": group}
         if kind in paths:

@@ -1,0 +1,134 @@
+"""Resource Graph as we ask it: one VM's installations, as a query, and its pages as values.
+
+Pure; it sends nothing and never raises. An answer that may lack a row, or has one that cannot be
+told apart from ours, is no answer: "exactly one new installation" is concluded from it (design
+5.5).
+"""
+
+import json
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Final
+
+from orchestrator.arm import documents, headers, orders, replies, results
+from orchestrator.arm.clouds import Cloud
+from orchestrator.arm.documents import Document
+from orchestrator.arm.exchange import HttpReply, Request
+from orchestrator.domain.answer import Throttled, Trace, Unreadable
+from orchestrator.domain.model import VmId
+
+API_VERSION: Final = "2021-03-01"
+MOST_PAGES: Final = 10
+"""A VM is not installed on ten thousand times in the days that we ask about."""
+_PAGE: Final = 1000
+_LONGEST_TOKEN: Final = 8192
+_STARTERS: Final = ("User", "Platform")
+_RESULTS: Final = "/patchinstallationresults/"
+_START: Final = "todatetime(properties.startDateTime)"
+
+
+def query(vm: VmId, since: datetime) -> str | None:
+    """Return the query for a VM's installations since an instant (azure-facts 7).
+
+    The id goes in as a literal. None for an id that could end one: with characters that are not
+    printable.
+    """
+    if not vm.isprintable():
+        return None
+    at = f"{since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return (
+        "patchinstallationresources"
+        " | where type =~ 'microsoft.compute/virtualmachines/patchinstallationresults'"
+        f" | where id startswith {_literal(vm + _RESULTS)}"
+        f" | where isnull({_START}) or {_START} >= datetime({at})"
+        " | project id, name, properties"
+        " | order by id asc"
+    )
+
+
+def _literal(text: str) -> str:
+    r"""Write a string of Kusto's: a backslash escapes itself and the quote."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def request(cloud: Cloud, vm: VmId, kql: str, token: str, seconds: float, limit: int) -> Request:
+    """Return the request for one page. It is a read, whatever its method: it may be repeated."""
+    options: dict[str, object] = {"$top": _PAGE, "resultFormat": "objectArray"}
+    if token:
+        options["$skipToken"] = token
+    body = {"subscriptions": [orders.subscription_of(vm)], "query": kql, "options": options}
+    return Request(
+        method="POST",
+        url=f"{cloud.endpoint}/providers/Microsoft.ResourceGraph/resources"
+        f"?api-version={API_VERSION}",
+        headers={"content-type": "application/json"},
+        body=json.dumps(body).encode(),
+        timeout=seconds,
+        limit=limit,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """One page of an answer; `token` asks for the next one and is empty on the last."""
+
+    traces: tuple[Trace, ...]
+    token: str = ""
+
+
+def page(reply: HttpReply, vm: VmId, since: datetime) -> Page | Throttled | Unreadable:
+    """Read one page. Rows of other VMs are passed over, and those of older installations."""
+    document = documents.read(reply.body)
+    if reply.status == 429:
+        return replies.throttled(reply)
+    if reply.status != 200:
+        return replies.unreadable(reply)
+    rows = document.get("data") if document is not None else None
+    if document is None or not isinstance(rows, list):
+        return replies.unreadable(reply, "Resource Graph's answer is no list of rows")
+    token = document.get("$skipToken") or ""
+    if not isinstance(token, str) or len(token) > _LONGEST_TOKEN:
+        return replies.unreadable(reply, "Resource Graph's answer names its next page by no token")
+    if not token and documents.text(document.get("resultTruncated")).lower() != "false":
+        return replies.unreadable(reply, "Resource Graph's answer is cut short")
+    ours = [row for row in documents.items(rows) if _of(row, vm)]
+    traces = tuple(_trace(row, since) for row in ours)
+    if None in traces or len(documents.items(rows)) != len(rows):
+        return replies.unreadable(reply, "Resource Graph's answer has a row without an id")
+    return Page(traces=tuple(one for one in traces if isinstance(one, Trace)), token=token)
+
+
+def _of(row: Document, vm: VmId) -> bool:
+    """Tell whether a row may be one of this VM's: its id says another's, or it may be."""
+    named = row.get("id")
+    return not isinstance(named, str) or named.lower().startswith(vm + _RESULTS)
+
+
+@dataclass(frozen=True, slots=True)
+class _Older:
+    """A row from before the time that was asked about."""
+
+
+def _trace(row: Document, since: datetime) -> Trace | _Older | None:
+    """Read a row; None when it does not name its installation by one guid."""
+    properties = documents.inner(row, "properties")
+    last = documents.text(row.get("id"), 2000).rpartition("/")[2]
+    activity = headers.guid(last)
+    if activity is None:
+        return None
+    named = documents.text(properties.get("installationActivityId")).lower()
+    if named and named != activity:
+        return None
+    started = documents.instant(properties.get("startDateTime"))
+    known = started or documents.instant(properties.get("lastModifiedDateTime"))
+    if known is not None and known < since:
+        return _Older()
+    result = results.summary(properties)
+    if documents.text(properties.get("status")).lower() == "notstarted":
+        result = replace(result, status="InProgress")
+    return Trace(
+        activity=activity,
+        started_at=started,
+        started_by=documents.word(properties.get("startedBy"), _STARTERS) or "",
+        result=result,
+    )
