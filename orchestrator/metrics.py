@@ -31,7 +31,7 @@ from orchestrator.domain.record import Fact, Move
 from orchestrator.domain.states import STATE_NAMES, Failed, NeedsHuman, Outcome, Succeeded
 from orchestrator.domain.tally import Tally
 
-_KINDS: Final = {"submit", "poll", "look", "list"}
+_KINDS: Final = {"submit", "poll", "look", "trace", "list"}
 _CODES: Final = {
     *("200", "201", "202", "204", "301", "302", "307", "308", "400", "401", "403", "404", "405"),
     *("407", "408", "409", "410", "412", "413", "415", "422", "429", "431"),
@@ -69,6 +69,8 @@ class Standing:
     """The next fire of each plan, in UTC."""
     tokens: Callable[[], Iterable[tuple[str, float]]]
     """(bucket, tokens left) of the shared buckets: `Throttle.tokens` at this moment."""
+    safe_mode: Callable[[], bool] = lambda: False
+    """Whether the database waits for a person's confirmation (`Conductor.safe_mode`)."""
 
 
 class Metrics:
@@ -184,6 +186,9 @@ class _Gauges:
             [((plan,), at.timestamp()) for plan, at in fires.items()],
             "plan",
         )
+        distrusted = self.standing is not None and self.standing.safe_mode()
+        about = "1 while the database waits for a person's confirmation."
+        yield _gauge("safe_mode", about, [((), int(distrusted))])
         tokens = sorted(self.standing.tokens() if self.standing else (), key=lambda each: each[1])
         yield _gauge(
             "arm_tokens",
@@ -217,8 +222,11 @@ def _statuses(runs: Sequence[Driven]) -> Metric:
 
 def _gauge(name: str, about: str, samples: Iterable[_Sample], *labels: str) -> Metric:
     gauge = GaugeMetricFamily(f"orchestrator_{name}", about, labels=labels)
-    for values, value in samples:
-        gauge.add_metric([_plain(each) for each in values], value)
+    shown: dict[tuple[str, ...], float] = {}
+    for values, value in samples:  # of two foreign names that look alike, the first is shown
+        shown.setdefault(tuple(_plain(each) for each in values), value)
+    for names, value in shown.items():
+        gauge.add_metric(names, value)
     return gauge
 
 

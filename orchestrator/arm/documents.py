@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from orchestrator.domain.foreign import redact
+
 Document = Mapping[str, object]
 """A JSON object."""
 
@@ -93,6 +95,11 @@ def instant(value: object) -> datetime | None:
     return at if 2000 <= at.year < 2200 else None
 
 
+def words(value: object, limit: int = NAME) -> str:
+    """Return text of an error: it may quote a request, so it is kept without secrets."""
+    return text(redact(value[: 4 * limit]), limit) if isinstance(value, str) else ""
+
+
 def fault(document: Document) -> Fault | None:
     """Return an answer's error, in `{"error": {…}}` or bare as in Compute's 429 (azure-facts 4)."""
     error = document.get("error", document)
@@ -100,12 +107,12 @@ def fault(document: Document) -> Fault | None:
 
 
 def _fault(error: Document) -> Fault | None:
-    code = text(error.get("code"))
+    code = words(error.get("code"))
     if not code:
         return None
     details = [_fault({**item, "details": None}) for item in items(error.get("details"))[:10]]
     return Fault(
         code=code,
-        message=text(error.get("message"), SENTENCE),
+        message=words(error.get("message"), SENTENCE),
         details=tuple(detail for detail in details if detail is not None),
     )

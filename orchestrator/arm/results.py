@@ -19,6 +19,7 @@ from orchestrator.arm.documents import (
     text,
     word,
 )
+from orchestrator.domain.foreign import redact
 from orchestrator.domain.result import Patch, Report, Result
 
 STATUSES: Final = ("Unknown", "InProgress", "Failed", "Succeeded", "CompletedWithWarnings")
@@ -35,7 +36,7 @@ _KB = re.compile(r"(?:KB)?([0-9]{1,12})", re.IGNORECASE)
 
 
 def report(output: Document, raw: bytes) -> Report:
-    """Read the result of an installation; `raw` is kept as it came."""
+    """Read the result of an installation; `raw` is kept as it came, but for signed URLs."""
     return Report(
         result=summary(output),
         activity=text(output.get("installationActivityId")).lower(),
@@ -44,8 +45,15 @@ def report(output: Document, raw: bytes) -> Report:
             for item in items(output.get("patches"))
             if text(item.get("patchId")).lower() != _CUT_SHORT
         ),
-        raw=raw,
+        raw=_unsigned(raw),
     )
+
+
+def _unsigned(raw: bytes) -> bytes:
+    """Return a raw result without the signatures of URLs: capabilities (azure-facts 2.4)."""
+    if b"s=" not in raw and b"sig=" not in raw:
+        return raw
+    return redact(raw.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
 
 
 def summary(document: Document) -> Result:

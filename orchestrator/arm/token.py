@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from orchestrator.arm.clouds import Cloud
+from orchestrator.domain.foreign import harmless, redact
 from orchestrator.ports import Clock, Credential, CredentialKind, OutOfReachError
 
 if TYPE_CHECKING:
@@ -228,5 +229,5 @@ async def _issue(opened: "AsyncTokenCredential", scope: str, clock: Clock) -> Is
 
 def _sentence(who: str, error: Exception) -> str:
     """Say who gave no token and why, in one line: azure-identity's own words run over many."""
-    why = " ".join(str(error).split())
+    why = harmless(redact(" ".join(str(error).split())))
     return f"{who} gave no token: {why[:400]}"

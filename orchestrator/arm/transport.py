@@ -2,9 +2,9 @@
 
 Reads share a pool of kept-alive connections. A request with effects gets a connection of its own,
 opened and secured within what is left of its time; the last statement before its first byte asks
-whether there is any time left. aiohttp itself repeats a request only for idempotent methods on a
-kept connection (`ClientSession._request`); neither holds for a request with effects here. Redirects
-are answers like any other, and cookies are not kept.
+whether there is any time left. aiohttp itself repeats a request when its connection breaks, once,
+and only for idempotent methods (`ClientSession._request`): a read, never a request with effects.
+Redirects are answers like any other, and cookies are not kept.
 """
 
 import ssl
@@ -163,7 +163,7 @@ def _times(total: float, *, connect: float, read: float | None = None) -> aiohtt
         total=total,
         connect=connect,
         sock_read=read,
-        ceil_threshold=total,  # aiohttp would round longer times up to whole seconds
+        ceil_threshold=total + 1,  # aiohttp rounds times from there on up to whole seconds
     )
 
 

@@ -31,6 +31,7 @@ from orchestrator.domain.answer import (
     Untrackable,
 )
 from orchestrator.domain.model import ActivityId
+from orchestrator.domain.result import Report
 from orchestrator.domain.states import Conflict
 
 # -------------------------------------------------------------------------------- to the one POST
@@ -88,9 +89,13 @@ def _url(decision: guard.Allowed | guard.Refused | None) -> str:
 
 
 def operation_id(tracker: Tracker) -> ActivityId | None:
-    """Return the operation's id, which its URL ends with before the query (azure-facts 2.3)."""
-    path = (tracker.status_url or tracker.location_url).partition("?")[0]
-    return headers.guid(path.rpartition("/")[2])
+    """Return the operation's id, as its URLs have it."""
+    return _named_in(tracker.status_url or tracker.location_url)
+
+
+def _named_in(url: str) -> ActivityId | None:
+    """Return the id that an operation URL ends with before the query (azure-facts 2.3)."""
+    return headers.guid(url.partition("?")[0].rpartition("/")[2])
 
 
 def _doubt(reply: HttpReply, reason: str) -> InDoubt:
@@ -135,20 +140,34 @@ def polled(reply: HttpReply, url: str) -> PollAnswer | ResultElsewhere:
     document = documents.read(reply.body)
     if reply.status != 200 or document is None:
         return _told_nothing(reply)
-    asked = headers.guid(url.partition("?")[0].rpartition("/")[2])
-    named = headers.guid(documents.text(document.get("name")))
-    if asked and named and asked != named:
+    if _is_anothers(document.get("name"), url):
         return replies.unreadable(reply, "Azure answered about another operation")
     word = documents.text(document.get("status"))
     if not word:
         return replies.unreadable(reply, "Azure's answer has no status")
-    return _status(word, document, reply)
-
-
-def _status(word: str, document: Document, reply: HttpReply) -> PollAnswer | ResultElsewhere:
-    """Any word but the three terminal ones means that it still runs (azure-facts 3)."""
     output = documents.inner(document, "properties", "output")
-    report = results.report(output, reply.body) if output else None
+    report = _report(output, reply.body, url) if output else None
+    return _status(word, document, report, reply)
+
+
+def _is_anothers(given: object, url: str) -> bool:
+    """Tell whether an answer names another operation than its URL: they share one id (azure-facts
+    2.3)."""
+    asked, named = _named_in(url), headers.guid(documents.text(given))
+    return bool(asked and named and asked != named)
+
+
+def _report(output: Document, raw: bytes, url: str) -> Report | None:
+    """Read a result; None when it is that of another installation (reliability A2, 34)."""
+    if _is_anothers(output.get("installationActivityId"), url):
+        return None
+    return results.report(output, raw)
+
+
+def _status(
+    word: str, document: Document, report: Report | None, reply: HttpReply
+) -> PollAnswer | ResultElsewhere:
+    """Any word but the three terminal ones means that it still runs (azure-facts 3)."""
     match documents.word(word, ("Succeeded", "Failed", "Canceled")):
         case None:
             return Running(retry_after=headers.retry_after(reply.headers))
@@ -165,7 +184,7 @@ def _message(error: Fault) -> str:
     return error.message or told
 
 
-def located(reply: HttpReply) -> PollAnswer:
+def located(reply: HttpReply, url: str = "") -> PollAnswer:
     """Read an answer of the `Location` URL: 202 while it runs, then a result (azure-facts 2.1)."""
     if reply.status == 202:
         return Running(retry_after=headers.retry_after(reply.headers))
@@ -176,7 +195,7 @@ def located(reply: HttpReply) -> PollAnswer:
     document = documents.read(reply.body)
     if document is None:
         return _told_nothing(reply)
-    return Finished(report=results.report(document, reply.body))
+    return Finished(report=_report(document, reply.body, url))
 
 
 def _told_nothing(reply: HttpReply) -> Throttled | Unreadable | Untrackable:

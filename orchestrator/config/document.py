@@ -132,7 +132,7 @@ class _Reader:
             self._stop(event, message, "put long lists of VMs into a `file`")
         if tag := getattr(event, "tag", None):
             fix = "delete the tag; put text in quotes"
-            self._tell(event, "YAML tags are not allowed", fix, found=str(tag))
+            self._tell(event, "YAML tags are not allowed", fix, found=_begun(str(tag)))
 
     def _scalar(self, event: yaml.ScalarEvent) -> None:
         mark, text = self._mark(event), str(event.value)
@@ -186,7 +186,8 @@ class _Reader:
         if self._frames and self._frames[-1].awaits_key:
             self._stop(event, "a key must be text", "write the key out")
         if node is None:
-            self._stop(event, f"no anchor &{event.anchor} before this", "write the value out")
+            fix = "write the value out; put a text that begins with * in quotes"
+            self._stop(event, "no such anchor before this", fix)
         self._values += node.size
         if self._aliases > MOST_ALIASES or self._values > MOST_VALUES:
             message = f"more than {MOST_ALIASES} aliases, or {MOST_VALUES:,} values through them"
@@ -214,6 +215,12 @@ class _Reader:
 
     def _stop(self, event: yaml.Event, message: str, fix: str) -> NoReturn:
         raise _StopError(_at(self._mark(event), message, fix))
+
+
+def _begun(tag: str) -> str:
+    """Show a tag of YAML's own; any other may be a password that begins with an exclamation
+    mark."""
+    return tag if tag.startswith(("tag:yaml.org,", "!!")) else f"{tag[:1]}…"
 
 
 _UNFINISHED = ("unexpected end of stream", "could not find expected ':'")

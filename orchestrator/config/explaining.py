@@ -146,7 +146,8 @@ def _no_such_word(detail: Detail, place: Place) -> Problem:
     words = re.findall(r"'([^']*)'", detail["ctx"]["expected"])
     close = get_close_matches(written.lower()[:_LONGEST_KEY], words, n=1)
     fix = f"did you mean {close[0]}?" if close else f"write {' or '.join(words)}"
-    return _at(place, f"not one of {', '.join(words)}", fix, _found(place) or "a mapping")
+    found = "" if name == "credential" else _found(place) or "a mapping"  # it may be a secret
+    return _at(place, f"not one of {', '.join(words)}", fix, found)
 
 
 # -------------------------------------------------------------------------- unknown keys

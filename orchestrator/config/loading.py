@@ -11,12 +11,12 @@ from pydantic import ValidationError
 from orchestrator.config.checks import cautions, check
 from orchestrator.config.document import MOST_BYTES, read
 from orchestrator.config.explaining import explain
-from orchestrator.config.models import Config
-from orchestrator.config.nodes import ListNode, MapNode, Mark, Node, plain, shown
+from orchestrator.config.models import AccessKeys, Config
+from orchestrator.config.nodes import ListNode, MapNode, Mark, Node, Scalar, plain, shown
 from orchestrator.config.problems import ConfigError, Problem
 from orchestrator.config.references import Surroundings, database_url, read_listen
 from orchestrator.config.resolving import resolve_azure, resolve_plans
-from orchestrator.config.settings import Settings
+from orchestrator.config.settings import Access, Settings
 
 MOST_FILES = 200
 """How many files a folder may hold."""
@@ -28,8 +28,7 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
     Raises `ConfigError` with everything that is wrong, each with its place and a fix.
     """
     root, problems = _root(path)
-    folder = path if path.is_dir() else path.parent
-    around = Surroundings(folder.absolute(), environ)
+    around = _around(path, environ)
     problems += check(root)
     try:
         config = Config.model_validate(plain(root), context=around)
@@ -49,6 +48,57 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
         plans=plans,
         warnings=tuple(cautions(root, plans)),
     )
+
+
+def load_access(
+    path: Path, environ: Mapping[str, str] = os.environ
+) -> tuple[Access, tuple[Problem, ...]]:
+    """Read what looking and braking need, whatever else is wrong with the configuration.
+
+    Returns whole `Settings` where all is in order; else where the database and the door are, with
+    what is wrong elsewhere. Raises `ConfigError` when it is not certain which database is meant.
+    """
+    try:
+        return load(path, environ), ()
+    except ConfigError as error:
+        access = None if _touches_access(error.problems) else _access(path, environ)
+        if access is None:
+            raise
+        return access, error.problems
+
+
+_ACCESS = frozenset(AccessKeys.model_fields)
+
+
+def _touches_access(problems: Sequence[Problem]) -> bool:
+    return any(problem.key.partition(".")[0] in _ACCESS for problem in problems)
+
+
+def _access(path: Path, environ: Mapping[str, str]) -> Access | None:
+    """Read `database` and `http` alone. A file that cannot be read at all, or a key that nobody
+    knows, may be where the database was meant to stand: then it must stand elsewhere."""
+    found = [read(str(file), _content(file))[0] for file in _files(path)]
+    roots = [node for node in found if isinstance(node, MapNode)]
+    if not roots:
+        return None
+    root, _ = _merged(roots)
+    sure = len(roots) == len(found) and not set(root.entries) - set(Config.model_fields)
+    if "database" not in root.entries and not sure:
+        return None
+    given = {key: plain(node) for key, node in root.entries.items() if key in _ACCESS}
+    around = _around(path, environ)
+    try:
+        keys = AccessKeys.model_validate(given, context=around)
+    except ValidationError:  # told already, under the key that it is about
+        return None
+    host, port = read_listen(keys.http.listen)
+    database = database_url(keys.database, around)
+    return Access(path=path.absolute(), database=database, http_host=host, http_port=port)
+
+
+def _around(path: Path, environ: Mapping[str, str]) -> Surroundings:
+    folder = path if path.is_dir() else path.parent
+    return Surroundings(folder.absolute(), environ)
 
 
 def _once(problems: Sequence[Problem]) -> list[Problem]:
@@ -120,7 +170,7 @@ def _no_mapping(file: Path, node: Node | None) -> Problem:
     fix = "write `key: value` lines; `orchestrator init` shows how"
     if node is None:
         return Problem(file=str(file), line=1, column=1, message="nothing is configured", fix=fix)
-    found = shown(node)
+    found = "a text" if isinstance(node, Scalar) else shown(node)  # it may be a file of a secret
     return Problem(**node.mark._asdict(), message="not a mapping of keys", found=found, fix=fix)
 
 

@@ -186,15 +186,20 @@ class PlanKeys(ForPlans):
     """In this order."""
 
 
-class Config(Keys):
-    """A configuration of the fleet patch orchestrator."""
+class AccessKeys(Keys):
+    """What looking and braking need: where the database and the daemon's door are."""
 
-    azure: Azure = Azure()
-    """Which Azure, and as whom."""
     database: values.DatabaseText = "sqlite:///orchestrator.db"
     """The status database: sqlite:///path (relative to this file), or postgresql://user@host/db."""
     http: Http = Http()
     """The daemon's own door."""
+
+
+class Config(AccessKeys):
+    """A configuration of the fleet patch orchestrator."""
+
+    azure: Azure = Azure()
+    """Which Azure, and as whom."""
     tracking: TrackingKeys = TrackingKeys()
     """How installations are followed."""
     defaults: Defaults = Defaults()

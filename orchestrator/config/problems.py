@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from orchestrator.domain.foreign import redact
 
 _LONGEST_FOUND = 80
 _IN_URL = re.compile(r"://.*@")
@@ -54,8 +56,14 @@ class ConfigError(Exception):
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         """Keep the problems in reading order, each once."""
-        self.problems = tuple(sorted(set(problems)))
+        self.problems = tuple(sorted({_safe(problem) for problem in problems}))
         super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+def _safe(problem: Problem) -> Problem:
+    """Return the problem without a secret that stands where nobody expects one: a key, a word."""
+    key, message = redact(problem.key), redact(problem.message)
+    return replace(problem, key=key, message=message, found=redact(problem.found))
 
 
 def quoted(text: str) -> str:

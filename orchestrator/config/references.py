@@ -11,8 +11,11 @@ from orchestrator.config.problems import Wrong
 
 _REFERENCE = re.compile(r"\$\{([^}]*)\}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+_LIKE_A_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 _LONGEST_SECRET = 1 << 16
 _SQLITE = ("sqlite+aiosqlite:///", "sqlite:///")
+_ON_NETWORK = "?network=yes"
+"""Allows a file on a network file system, where SQLite's locks may not hold."""
 _POSTGRES = ("postgresql+asyncpg://", "postgresql://", "postgres://")
 _DATABASES = "write sqlite:///orchestrator.db or postgresql://user@host/database"
 
@@ -32,6 +35,9 @@ def variable(name: str, around: Surroundings) -> str:
         raise Wrong("not the name of an environment variable", fix, secret=True)
     if value := around.environ.get(name):
         return value
+    if not _LIKE_A_VARIABLE.fullmatch(name):  # perhaps the secret itself: it is not repeated
+        message, fix = "an environment variable that is not set", "set it and start again"
+        raise Wrong(message, fix, secret=True)
     raise Wrong(f"the environment variable {name} is not set", f"set {name} and start again")
 
 
@@ -69,7 +75,9 @@ def database_url(text: str, around: Surroundings) -> str:
         _no_password(text)
     url = expand(text, around)
     if path := _after(url, _SQLITE):
-        return f"sqlite:///{_sqlite_path(path, around.folder)}"
+        bare = path.removesuffix(_ON_NETWORK)
+        allowed = path[len(bare) :]
+        return f"sqlite:///{_sqlite_path(bare, around.folder)}{allowed}"
     if rest := _after(url, _POSTGRES):
         return _postgres(f"postgresql://{rest}")
     raise Wrong("not the URL of a database", _DATABASES, secret=True)
@@ -115,7 +123,7 @@ def read_listen(text: str) -> tuple[str, int]:
     except ValueError:
         raise Wrong("not a host and a port", how) from None
     if host is None or port is None or parts.netloc != text or parts.username is not None:
-        raise Wrong("not a host and a port", how)
+        raise Wrong("not a host and a port", how, secret="@" in text)
     if not is_loopback(host):
         raise Wrong("listening beyond loopback is not supported yet", how)
     return host, port

@@ -43,18 +43,24 @@ class ConfiguredPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """A whole configuration that is in order."""
+class Access:
+    """Where the database and the daemon's door are: all that looking and braking need."""
 
     path: Path
     """The file or folder it was read from, absolute."""
-    config_hash: str
-    """SHA-256 of the content: the same for other spacing, comments, order of keys and spellings."""
-    azure: AzureSettings
     database: str = field(repr=False)
     """`sqlite:////absolute/path` or `postgresql://…`; it may hold a password."""
     http_host: str
     http_port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings(Access):
+    """A whole configuration that is in order."""
+
+    config_hash: str
+    """SHA-256 of the content: the same for other spacing, comments, order of keys and spellings."""
+    azure: AzureSettings
     plans: tuple[ConfiguredPlan, ...]
     warnings: tuple[Problem, ...] = ()
     """What is allowed, and seldom meant."""

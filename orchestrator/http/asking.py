@@ -14,7 +14,9 @@ from orchestrator.domain.model import RunId, VmId
 from orchestrator.domain.record import ActKind, Resolution
 
 OPEN: Final = "run"
-"""The one act that opens a run; all others are an `ActKind`."""
+"""The one act that opens a run; all others but the next are an `ActKind`."""
+CONFIRM: Final = "confirm"
+"""The one act on the database."""
 _NOBODY: Final = "local"
 """Who asked, when the request does not say: whoever may read the token."""
 _MOST_PROBLEMS: Final = 20
@@ -49,6 +51,23 @@ class OpenPlan:
     actor: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fleet:
+    """Halt everything, or lift that halt: no run is meant."""
+
+    halt: bool
+    actor: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confirm:
+    """End the database's safe mode: no run is meant."""
+
+    actor: str
+    because: str
+
+
 @dataclass(frozen=True, slots=True)
 class Unclear:
     """What is wrong with the request, each in one sentence."""
@@ -77,8 +96,9 @@ class _Body(BaseModel):
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-    act: Literal["pause", "resume", "halt", "cancel", "retry", "resolve", "run"]
+    act: Literal["pause", "resume", "halt", "cancel", "retry", "resolve", "run", "confirm"]
     run: _Name | None = None
+    all: Literal[True] | None = None
     plan: _Name | None = None
     vms: Annotated[list[_Vm], Field(min_length=1)] | None = None
     wave: _Name | None = None
@@ -94,11 +114,12 @@ _CHOICE = {"vms", "wave", "reason_code"}
 _TAKES: Final[Mapping[str, set[str]]] = {
     OPEN: {"plan"},
     "pause": {"run"},
-    "resume": {"run"},
-    "halt": {"run"},
+    "resume": {"run", "all"},
+    "halt": {"run", "all"},
     "cancel": {"run"},
     "retry": {"run", *_CHOICE},
     "resolve": {"run", "as", *_CHOICE},
+    CONFIRM: set(),
 }
 _NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
     OPEN: ("plan",),
@@ -108,10 +129,11 @@ _NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
     "cancel": ("because",),
     "retry": ("because",),
     "resolve": ("because", "as"),
+    CONFIRM: ("because",),
 }
 
 
-def read(body: bytes) -> Steer | OpenPlan | Unclear:
+def read(body: bytes) -> Steer | Fleet | OpenPlan | Confirm | Unclear:
     """Read the body of `POST /api/v1/acts`."""
     try:
         given = json.loads(body.decode("utf-8"), object_pairs_hook=_once)
@@ -149,6 +171,8 @@ def _unfit(given: Mapping[str, Any]) -> Iterator[str]:
     for key in _NEEDS[act]:
         if key not in there:
             yield f"{key}: {act} needs it"
+    if {"run", "all"} <= there and _TAKES[act] >= {"run", "all"}:
+        yield f"all: {act} takes a run or all, not both"
     known = {field.alias or name for name, field in _Body.model_fields.items()}
     for key in sorted(there & known - _TAKES[act] - _ALWAYS):
         yield f"{key}: {act} does not take it"
@@ -161,10 +185,14 @@ def _told(error: ValidationError) -> Iterator[str]:
         yield f"{where}: {what[:1].lower()}{what[1:]}"
 
 
-def _value(asked: _Body) -> Steer | OpenPlan:
+def _value(asked: _Body) -> Steer | Fleet | OpenPlan | Confirm:
     actor = asked.actor or _NOBODY
     if asked.act == OPEN:
         return OpenPlan(plan=asked.plan or "", actor=actor)
+    if asked.act == CONFIRM:
+        return Confirm(actor=actor, because=asked.because or "")
+    if asked.all:
+        return Fleet(halt=asked.act == "halt", actor=actor, because=asked.because or "")
     return Steer(
         kind=ActKind(asked.act),
         run=RunId(asked.run) if asked.run else None,

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from orchestrator.domain.model import RunId
-from orchestrator.domain.record import Act
+from orchestrator.domain.record import Act, SafeMode
 from orchestrator.ports import Clock, Observer
 from orchestrator.service import Asked, NotOpened, Opened
 
@@ -22,6 +22,15 @@ class Acts(Protocol):
 
         Raises `LookupError` when there is no such run, `InventoryError` when Azure would not list.
         """
+
+    async def halt_all(self, actor: str, because: str, /) -> str:
+        """Halt everything (`Service.halt_all`); return a sentence about what came of it."""
+
+    async def resume_all(self, actor: str, because: str, /) -> str:
+        """Lift the fleet-wide halt (`Service.resume_all`), likewise."""
+
+    async def confirm(self, actor: str, because: str, /) -> str:
+        """End the database's safe mode (`Service.confirm`), likewise."""
 
     async def open(self, plan: str, actor: str, /) -> Opened | NotOpened:
         """Open a run of a configured plan now.
@@ -40,6 +49,8 @@ class Health:
     """Until the first scan, that long ago is what counts."""
     ask_database: Callable[[], Awaitable[object]]
     """Reads something small; raises `StoreUnavailableError` when the database does not answer."""
+    safe_mode: Callable[[], SafeMode | None] = lambda: None
+    """Whether a person must confirm the database first (`Conductor.safe_mode`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

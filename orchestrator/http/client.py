@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from orchestrator.domain.foreign import REDACTED
 from orchestrator.http.loopback import is_here
 
 _PATH: Final = "/api/v1/acts"
@@ -18,12 +19,14 @@ _CONNECT_SECONDS: Final = 5.0
 _ANSWER_SECONDS: Final = 630.0
 """A little more than the door allows itself for opening a run (`behind.Patience.opening`)."""
 _MOST_BYTES: Final = 1_048_576
+_SHORTEST_TOKEN: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The daemon took it. `body` holds `act_id` and `run_id` of a written act, or `run_id`, `vms`
-    and `notes` of an opened run; the notes may hold foreign text."""
+    """The daemon took it. `body` holds `act_id` and `run_id` of a written act, `said` of an act on
+    the whole fleet, or `run_id`, `vms` and `notes` of an opened run; notes and what was said may
+    hold foreign text."""
 
     body: Mapping[str, Any]
 
@@ -66,11 +69,18 @@ async def send(address: str, token: str, body: Mapping[str, Any]) -> Sent | Decl
                 allow_redirects=False,
             ) as reply,
         ):
-            return _read(reply.status, await _bytes(reply), address)
+            # Somebody else may have the port, and say back what was said: never the token.
+            return _read(reply.status, _without(token, await _bytes(reply)), address)
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
         return Unreachable(f"no daemon answers at {address}")
     except (aiohttp.ClientError, OSError, TimeoutError):
         return Unreachable(f"the daemon at {address} did not finish its answer", maybe_taken=True)
+
+
+def _without(token: str, content: bytes) -> bytes:
+    """Take a token out of an answer; what is shorter than any of ours is a word like others."""
+    long = len(token) >= _SHORTEST_TOKEN
+    return content.replace(token.encode(), REDACTED.encode()) if long else content
 
 
 async def _bytes(reply: aiohttp.ClientResponse) -> bytes:
@@ -93,6 +103,8 @@ def _read(status: int, content: bytes, address: str) -> Sent | Declined | Unreac
         case {"error": {"code": str(code), "message": str(message)}} if status >= 400:
             return Declined(status, code, message)
         case {"act_id": str(), "run_id": str()} if status == 202:
+            return Sent(said)
+        case {"said": str()} if status == 200:
             return Sent(said)
         case {"run_id": str(), "vms": int(), "notes": list()} if status == 201:
             return Sent(said)

@@ -8,11 +8,11 @@ from typing import Final
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from orchestrator.domain.foreign import REDACTED, redact
 from orchestrator.http.answering import HEADERS, refusal
 from orchestrator.http.behind import Door
 from orchestrator.http.loopback import is_here
 from orchestrator.http.steering import too_large
-from orchestrator.logs import redact
 from orchestrator.ports import InventoryError, StoreUnavailableError
 
 OPEN: Final = frozenset({("GET", "/livez"), ("GET", "/readyz"), ("GET", "/metrics")})
@@ -84,7 +84,14 @@ class Guards:
         if not hmac.compare_digest(token.strip().encode("utf-8", "surrogateescape"), self._token):
             self._door.observer.troubled(_WHAT, "somebody presented a wrong token")
             return refusal(403, "wrong_token", "this is not the token of this daemon")
-        return await handler(request)
+        return self._quiet(await handler(request))
+
+    def _quiet(self, reply: web.StreamResponse) -> web.StreamResponse:
+        """Who wrote the token into a body, as a name, does not read it back."""
+        said = reply.body if isinstance(reply, web.Response) else None
+        if isinstance(reply, web.Response) and isinstance(said, bytes) and self._token in said:
+            reply.body = said.replace(self._token, REDACTED.encode())
+        return reply
 
 
 def _name(host: str) -> str:

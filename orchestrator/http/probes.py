@@ -31,7 +31,11 @@ class Probes:
         return answer(200, {"status": "alive"})
 
     async def readyz(self, _request: web.Request) -> web.Response:
-        """Answer 200 when the first scan is done and the database answers."""
+        """Answer 200 when the first scan is done and the database answers.
+
+        Also in safe mode, which the body names: the daemon does what it should, and a person comes
+        through this very door to end it. The metric is what calls them.
+        """
         if self._door.health.scanned_at() is None:
             return refusal(503, "starting", "the engine has not looked at its runs yet")
         try:
@@ -40,6 +44,9 @@ class Probes:
         except (StoreUnavailableError, TimeoutError) as error:
             self._door.observer.troubled("database", str(error) or "it took too long to answer")
             return refusal(503, "database_unreachable", "the database does not answer")
+        safe_mode = self._door.health.safe_mode()
+        if safe_mode is not None:
+            return answer(200, {"status": "ready", "safe_mode": safe_mode.code})
         return answer(200, {"status": "ready"})
 
     async def metrics(self, _request: web.Request) -> web.Response:

@@ -9,7 +9,7 @@ from aiohttp import web
 from orchestrator.domain.model import RunId
 from orchestrator.domain.record import Act, ActKind
 from orchestrator.http.answering import answer, refusal
-from orchestrator.http.asking import OpenPlan, Steer, Unclear, read
+from orchestrator.http.asking import Confirm, Fleet, OpenPlan, Steer, Unclear, read
 from orchestrator.http.behind import Door
 from orchestrator.service import Asked, NotOpened, Opened
 
@@ -35,6 +35,11 @@ class Steering:
                 return refusal(400, "bad_request", "; ".join(problems))
             case OpenPlan() as wish:
                 return await self._open(wish)
+            case Fleet() as wish:
+                return await self._brake(wish)
+            case Confirm(actor=actor, because=because):
+                doing = self._door.acts.confirm(actor, because)
+                return answer(200, {"said": await _within(self._door.patience.answer, doing)})
             case Steer() as wish:
                 return await self._steer(wish)
 
@@ -59,6 +64,12 @@ class Steering:
             _only_ours(error)
             return refusal(404, "unknown_plan", f"there is no plan {wish.plan}")
         return self._told(came)
+
+    async def _brake(self, wish: Fleet) -> web.Response:
+        acts = self._door.acts
+        doing = acts.halt_all if wish.halt else acts.resume_all
+        said = await _within(self._door.patience.answer, doing(wish.actor, wish.because))
+        return answer(200, {"said": said})
 
     async def _steer(self, wish: Steer) -> web.Response:
         run = await self._meant(wish.run)

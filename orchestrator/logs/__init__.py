@@ -5,6 +5,5 @@ Whatever is written passes through `Redaction`. Nothing here decides anything.
 
 from orchestrator.logs.lines import LEVELS, configure
 from orchestrator.logs.observers import Log, Observers
-from orchestrator.logs.redaction import redact
 
-__all__ = ["LEVELS", "Log", "Observers", "configure", "redact"]
+__all__ = ["LEVELS", "Log", "Observers", "configure"]

@@ -9,16 +9,16 @@ from typing import Final
 import structlog
 from structlog.stdlib import BoundLogger
 
+from orchestrator.domain.foreign import said
 from orchestrator.domain.model import RunId
 from orchestrator.domain.record import Fact, Move
 from orchestrator.domain.states import STATE_NAMES, Failed, NeedsHuman, Why
 from orchestrator.logs.lines import NAME, trace
-from orchestrator.logs.redaction import said
 from orchestrator.ports import Clock, Observer
 
 _QUIET_SECONDS: Final = 60.0
 _MOST_REMEMBERED: Final = 500
-_ALARMING: Final = {"run.halted", "run.paused", "run.expired", "wave.halted"}
+_ALARMING: Final = {"run.halted", "run.paused", "run.expired", "wave.halted", "survey.found"}
 
 
 class Log:
@@ -52,11 +52,16 @@ class Log:
         )
 
     def noted(self, run_id: RunId, fact: Fact) -> None:
-        """Write a fact about a run or a wave under its own name."""
+        """Write a fact under its own name; those that belong to no run name none."""
         say = self._log.warning if fact.event in _ALARMING else self._log.info
-        told = {"wave": fact.wave, "vm": fact.vm_id, "detail": dict(fact.detail) or None}
+        told = {
+            "run": run_id or None,
+            "wave": fact.wave,
+            "vm": fact.vm_id,
+            "detail": dict(fact.detail) or None,
+        }
         given = {key: value for key, value in told.items() if value is not None}
-        say(fact.event, run=run_id, **given, **_why(fact.why), actor=fact.actor)
+        say(fact.event, **given, **_why(fact.why), actor=fact.actor)
 
     def asked(self, kind: str, code: str, seconds: float) -> None:
         """Write `azure.asked`, for those who debug."""

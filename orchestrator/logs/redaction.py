@@ -4,14 +4,12 @@ line. It decides nothing else, and foreign objects cannot make it fail."""
 import re
 from collections.abc import Iterable, Mapping
 from math import isfinite
-from typing import Any, Final
+from typing import Any
 from urllib.parse import quote
 
 from structlog.typing import EventDict, WrappedLogger
 
-from orchestrator.domain.foreign import harmless
-
-REDACTED: Final = "[redacted]"
+from orchestrator.domain.foreign import REDACTED, SECRET_WORD, harmless, redact, said
 
 _LONGEST = 4_000
 """So many characters of one text are written; the rest is counted."""
@@ -21,33 +19,7 @@ _DEEPEST = 6
 _SHORTEST_SECRET = 6
 """What is shorter would blot out half of every line."""
 
-_SECRET = r"(?:password|passwd|pwd|secret|token|api[_-]?key|assertion)"  # noqa: S105 - a pattern, not a secret
-_SECRET_KEY = re.compile(rf"{_SECRET}$|^authorization$", re.IGNORECASE)
-_SIGNED = (
-    r"sig|signature|s|c|h|t|code|key|password|client_secret|token|access_token|id_token"
-    r"|refresh_token"
-)
-_QUOTE = r"\\{0,8}[\"']"
-"""Also of JSON within JSON."""
-_HIDDEN: Final = tuple(
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        r"(authorization[\"']?\s{0,4}[:=]\s{0,4}[\"']?)[^\"'\r\n,;}]{1,8192}",
-        r"\b(bearer\s{1,4})(?!tokens?\b|authenticat|authoriz)[a-z0-9._~+/=-]{6,}",
-        r"(?<![\w-])()eyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)?",  # a JSON web token
-        r"(://[^\s:/@]{0,128}:)[^\s\"<>]{0,512}(?=@)",  # a password in a URL
-        rf"((?:[?&;]|\\u0026)(?:{_SIGNED})=)[^&\s\"'<>\\;]+",  # ARM signs its URLs: azure-facts 2.4
-        rf"\b([\w-]{{0,32}}{_SECRET}\s{{0,4}}=\s{{0,4}}[\"']?)[^\s\"'&,;}}]+",
-        rf"({_QUOTE}[\w-]{{0,32}}{_SECRET}{_QUOTE}\s{{0,4}}:\s{{0,4}}{_QUOTE})(?:\\+.|[^\"'\\])+",
-    )
-)
-
-
-def redact(text: str) -> str:
-    """Return text without bearer tokens, passwords and the signed parts of URLs."""
-    for pattern in _HIDDEN:
-        text = pattern.sub(rf"\1{REDACTED}", text)
-    return text
+_SECRET_KEY = re.compile(rf"{SECRET_WORD}$|^authorization$", re.IGNORECASE)
 
 
 class Redaction:
@@ -92,11 +64,3 @@ class Redaction:
                 return [self._value("", item, depth + 1) for item in value[:_MOST_ITEMS]]
             case _:
                 return self.text(said(value))
-
-
-def said(value: object) -> str:
-    """Return what a foreign object says of itself, if it can."""
-    try:
-        return str(value)
-    except Exception:  # noqa: BLE001 - a foreign object may not know how to show itself
-        return f"<{type(value).__name__}>"

@@ -7,7 +7,7 @@ import asyncio
 import datetime as dt
 import ipaddress
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -141,8 +141,13 @@ async def deaf(wire: Wire, listener: Listener) -> None:
     listener.heard.append(await wire.reader.read())
 
 
-def certificate(folder: Path, *, name: str = "127.0.0.1", days: int = 1) -> ssl.SSLContext:
-    """Make a certificate that signs itself, as `folder/ca.pem`; return a server's context."""
+def certificate(
+    folder: Path, *, name: str = "127.0.0.1", days: int = 1, hosts: Iterable[str] = ()
+) -> ssl.SSLContext:
+    """Make a certificate that signs itself, as `folder/ca.pem`; return a server's context.
+
+    It is good for the address `name`, and for `hosts`.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     start = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
@@ -157,7 +162,9 @@ def certificate(folder: Path, *, name: str = "127.0.0.1", days: int = 1) -> ssl.
         .not_valid_after(until)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(name))]),
+            x509.SubjectAlternativeName(
+                [x509.IPAddress(ipaddress.ip_address(name)), *map(x509.DNSName, hosts)]
+            ),
             critical=False,
         )
         .sign(key, hashes.SHA256())

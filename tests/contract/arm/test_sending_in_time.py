@@ -1,10 +1,14 @@
 """Not one byte of a request with effects is written after its time (design 5.2)."""
 
+from typing import Any
+
 import aiohttp
 import pytest
+from aiohttp.helpers import TimeoutHandle
 
 from orchestrator.arm.exchange import HttpReply
 from orchestrator.arm.gate import Gate, GatedConnector, TooLateError
+from orchestrator.arm.transport import _times
 from tests.contract.arm import servers
 from tests.contract.arm.asking import ABANDONED, BODY, FOR_EVER, exchange, instants, post
 
@@ -49,3 +53,22 @@ async def test_a_post_in_time_is_sent_at_the_last_instant():
         reply = await exchange(post(server.url + "/", send_by=5.0), instants(0.0, 5.0, 5.0))
     assert isinstance(reply, HttpReply)
     assert len(server.heard) == 1
+
+
+class Standing:
+    """A loop on which no time passes, and that says when it was asked to wake."""
+
+    def time(self):
+        return 100.25
+
+    def call_at(self, when, wake):
+        assert callable(wake)
+        return when
+
+
+def test_a_time_out_is_not_rounded_up():
+    """aiohttp rounds what reaches its threshold up to whole seconds."""
+    times = _times(35.5, connect=5.0)
+    loop: Any = Standing()
+    timer = TimeoutHandle(loop, times.total, ceil_threshold=times.ceil_threshold)
+    assert timer.start() == 100.25 + 35.5

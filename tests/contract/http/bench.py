@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 
 from orchestrator.domain.model import RunId
-from orchestrator.domain.record import Act, Fact, Move
+from orchestrator.domain.record import Act, Fact, Move, SafeMode
 from orchestrator.http.app import ACTS, serving
 from orchestrator.http.behind import Door, Health, Patience
 from orchestrator.service import Asked, NotOpened, Opened
@@ -57,6 +57,7 @@ class Desk:
         self.runs: Sequence[RunId] = (RUN,)
         self.acts: list[Act] = []
         self.opened: list[tuple[str, str]] = []
+        self.fleet: list[tuple[str, str, str]] = []
         self.answer: Opened | NotOpened | None = None
         self.error: Exception | None = None
         self.never = asyncio.Event()
@@ -71,6 +72,21 @@ class Desk:
         await self._as_told()
         self.acts.append(act)
         return self.answer or Asked(act=act)
+
+    async def halt_all(self, actor: str, because: str) -> str:
+        await self._as_told()
+        self.fleet.append(("halt", actor, because))
+        return "everything is halted"
+
+    async def resume_all(self, actor: str, because: str) -> str:
+        await self._as_told()
+        self.fleet.append(("resume", actor, because))
+        return "lifted"
+
+    async def confirm(self, actor: str, because: str) -> str:
+        await self._as_told()
+        self.fleet.append(("confirm", actor, because))
+        return "confirmed: it is an older copy"
 
     async def open(self, plan: str, actor: str) -> Opened | NotOpened:
         await self._as_told()
@@ -95,6 +111,7 @@ class Bench:
     nudged: list[RunId] = field(default_factory=list)
     scanned_at: datetime | None = EVENING
     database_error: Exception | None = None
+    safe_mode: SafeMode | None = None
     patience: Patience = field(default_factory=Patience)
 
     def door(self, **changed: Any) -> Door:
@@ -104,6 +121,7 @@ class Bench:
                 scanned_at=lambda: self.scanned_at,
                 started_at=EVENING,
                 ask_database=self._ask_database,
+                safe_mode=lambda: self.safe_mode,
             ),
             metrics=lambda: b"orchestrator_runs_driven 1.0\n",
             token=TOKEN,

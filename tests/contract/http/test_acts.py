@@ -184,3 +184,24 @@ async def test_hostile_words_come_back_as_ascii_json(bench: Bench):
     assert reply.content.strip().decode().isprintable()
     assert reply.headers["Content-Type"].startswith("application/json")
     assert reply.message == "\x1b[2J\u202e<script>\n\ud800"
+
+
+@pytest.mark.parametrize(("act", "said"), [("halt", "everything is halted"), ("resume", "lifted")])
+async def test_the_whole_fleet_is_halted_and_resumed_and_the_answer_is_a_sentence(
+    bench: Bench, act, said
+):
+    wish = {"act": act, "all": True, "because": "a bad patch", "actor": "kim"}
+    async with bench.served() as visitor:
+        reply = await visitor.post(wish)
+    assert (reply.status, reply.said) == (200, {"said": said})
+    assert bench.desk.fleet == [(act, "kim", "a bad patch")]
+    assert bench.desk.acts == []
+
+
+async def test_the_database_is_confirmed_through_the_door(bench: Bench):
+    async with bench.served() as visitor:
+        reply = await visitor.post({"act": "confirm", "because": "looked", "actor": "kim"})
+        assert (reply.status, reply.said) == (200, {"said": "confirmed: it is an older copy"})
+        assert bench.desk.fleet == [("confirm", "kim", "looked")]
+        assert (await visitor.post({"act": "confirm"})).code == "bad_request"
+        assert "run" in (await visitor.post({**HALT, "act": "confirm"})).message

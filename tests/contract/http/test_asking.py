@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.http.asking import OpenPlan, Steer, Unclear, read
+from orchestrator.http.asking import Fleet, OpenPlan, Steer, Unclear, read
 
 DEEP = b"[" * 30_000
 
@@ -46,6 +46,26 @@ def test_pause_needs_nothing_and_run_needs_a_plan():
     assert understood(act="pause").run is None
     assert read(b'{"act": "run", "plan": "monthly"}') == OpenPlan(plan="monthly", actor="local")
     assert problems({"act": "run"}) == ("plan: run needs it",)
+
+
+@pytest.mark.parametrize(("act", "halt"), [("halt", True), ("resume", False)])
+def test_all_means_the_whole_fleet_and_no_run(act, halt):
+    found = read(json.dumps({"act": act, "all": True, "because": "x", "actor": "kim"}).encode())
+    assert found == Fleet(halt=halt, actor="kim", because="x")
+    told = problems({"act": act, "all": True, "run": "monthly-1", "because": "x"})
+    assert told == (f"all: {act} takes a run or all, not both",)
+    assert problems({"act": act, "all": True}) == (f"because: {act} needs it",)
+
+
+@pytest.mark.parametrize("wrong", [False, 0, 2, "yes", "true"])
+def test_all_is_true_or_not_there(wrong):
+    assert problems({"act": "halt", "all": wrong, "because": "x"})[0].startswith("all: ")
+
+
+@pytest.mark.parametrize("act", ["pause", "cancel", "retry", "resolve", "run"])
+def test_only_halt_and_resume_mean_the_whole_fleet(act):
+    told = problems({"act": act, "all": True, "because": "x", "as": "failed", "plan": "m"})
+    assert f"all: {act} does not take it" in told
 
 
 def test_resolve_needs_to_know_as_what():
@@ -135,7 +155,7 @@ def test_a_thousand_problems_are_not_all_told():
 
 @given(st.binary(max_size=200))
 def test_no_bytes_are_too_strange(body):
-    assert isinstance(read(body), Steer | OpenPlan | Unclear)
+    assert isinstance(read(body), Steer | Fleet | OpenPlan | Unclear)
 
 
 _JSON = st.recursive(
@@ -151,4 +171,6 @@ _KEYS = ["act", "run", "plan", "vms", "wave", "reason_code", "as", "because", "a
     st.dictionaries(st.sampled_from(_KEYS), _JSON, max_size=5),
 )
 def test_no_json_is_too_strange(act, body):
-    assert isinstance(read(json.dumps({"act": act} | body).encode()), Steer | OpenPlan | Unclear)
+    assert isinstance(
+        read(json.dumps({"act": act} | body).encode()), Steer | Fleet | OpenPlan | Unclear
+    )

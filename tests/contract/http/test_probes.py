@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from orchestrator.domain.record import SafeMode
 from orchestrator.ports import StoreUnavailableError
 from tests.contract.http.bench import EVENING, Bench
 
@@ -54,6 +55,13 @@ async def test_a_daemon_without_its_database_is_alive_but_not_ready(bench: Bench
     assert (ready.status, ready.code) == (503, "database_unreachable")
     assert SECRET_PLACE.encode() not in ready.content
     assert bench.memory.troubles == [("database", f"{SECRET_PLACE} is full")]
+
+
+async def test_a_daemon_in_safe_mode_is_ready_for_the_one_who_ends_it_and_says_so(bench: Bench):
+    bench.safe_mode = SafeMode(since=EVENING, code="older_copy", reason=f"{SECRET_PLACE} is old")
+    async with bench.served() as visitor:
+        ready = await visitor.ask("GET", "/readyz")
+    assert (ready.status, ready.said) == (200, {"status": "ready", "safe_mode": "older_copy"})
 
 
 async def test_metrics_are_prometheus_text_as_they_were_given(bench: Bench):

@@ -7,8 +7,8 @@ import sys
 
 import structlog
 
+from orchestrator.domain.foreign import REDACTED
 from orchestrator.logs import Log, configure
-from orchestrator.logs.redaction import REDACTED
 from tests.contract.logs.bench import (
     CANARY,
     HOSTILE,

@@ -9,11 +9,12 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.domain.foreign import REDACTED, redact
 from orchestrator.domain.model import RunId
 from orchestrator.domain.record import Fact
 from orchestrator.domain.states import Why
-from orchestrator.logs import Log, configure, redact
-from orchestrator.logs.redaction import REDACTED, Redaction
+from orchestrator.logs import Log, configure
+from orchestrator.logs.redaction import Redaction
 from tests.contract.arm.bench import STATUS_URL
 from tests.contract.logs.bench import CANARY, HOSTILE, Lines, broken, throw
 from tests.kit.clock import HandClock
