@@ -14,7 +14,7 @@ from orchestrator.arm.client import ArmClient
 from orchestrator.arm.clouds import CLOUDS, Cloud, custom
 from orchestrator.arm.token import open_tokens
 from orchestrator.arm.transport import AiohttpTransport, proxy_for
-from orchestrator.config.settings import AzureSettings, ConfiguredPlan, Settings
+from orchestrator.config.settings import Access, AzureSettings, ConfiguredPlan, Settings
 from orchestrator.domain.model import RunId
 from orchestrator.domain.record import Act, Fire, FireResult
 from orchestrator.domain.schedule import Schedule
@@ -30,6 +30,7 @@ from orchestrator.logs import Log, Observers
 from orchestrator.metrics import Metrics, Standing
 from orchestrator.ports import Arm, Clock, Observer, Store
 from orchestrator.service import Asked, NotOpened, Opened, Service
+from orchestrator.store.notices import listen
 from orchestrator.store.opening import open_store
 
 LAG_EVERY_S = 0.5
@@ -62,9 +63,15 @@ async def assembled(
     observer = Observers(Log(clock), metrics)
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(
-            open_store(settings.database, clock=clock, durable=durable, on_commit=metrics.committed)
+            open_store(
+                settings.database,
+                clock=clock,
+                durable=durable,
+                on_commit=metrics.committed,
+                high_water=high_water_path(settings),
+            )
         )
-        arm = await stack.enter_async_context(_azure(settings.azure, clock, observer))
+        arm = await stack.enter_async_context(azure(settings.azure, clock, observer))
         service = Service(
             store=store,
             arm=arm,
@@ -84,9 +91,10 @@ async def assembled(
 
 
 @asynccontextmanager
-async def _azure(
+async def azure(
     settings: AzureSettings, clock: Clock, observer: Observer
 ) -> AsyncIterator[ArmClient]:
+    """Open the client of Azure Resource Manager. Raises `TokenUnavailableError`."""
     cloud = _cloud(settings)
     async with AsyncExitStack() as stack:
         transport = await stack.enter_async_context(
@@ -126,6 +134,7 @@ class Daemon:
             observer=parts.observer,
             throttle=self.throttle,
             new_id=_new_id,
+            name=_name(),
         )
         self.conductor = Conductor(doors, _holder(parts.settings), only)
         plans = parts.settings.plans if schedules else ()
@@ -141,6 +150,7 @@ class Daemon:
                 runs=self._views,
                 next_fires=lambda: self.timetable.next_fires,
                 tokens=lambda: self.throttle.tokens(parts.clock.now()),
+                safe_mode=lambda: self.conductor.safe_mode is not None,
             )
         )
 
@@ -159,10 +169,14 @@ class Daemon:
             group.create_task(self.conductor.conduct(), name="conduct")
             group.create_task(self.timetable.keep(), name="keep the schedules")
             lag = group.create_task(self._measure_lag(), name="measure the loop's lag")
+            database, clock = self.parts.settings.database, self.parts.clock
+            hearing = listen(database, clock, self.conductor.nudge)
+            ear = group.create_task(hearing, name="hear notices")
             await stopping.wait()
             self.timetable.stop()
             self.conductor.stop()
             lag.cancel()
+            ear.cancel()
 
     async def open(self, plan_name: str, actor: str) -> Opened | NotOpened:
         """Open a run of a configured plan now. Raises `LookupError` for an unknown plan."""
@@ -180,6 +194,24 @@ class Daemon:
         """Write a person's act (`Service.act`)."""
         return await self.parts.service.act(act)
 
+    async def halt_all(self, actor: str, because: str) -> str:
+        """Halt everything (`Service.halt_all`)."""
+        said = await self.parts.service.halt_all(actor, because)
+        self.conductor.nudge()
+        return said
+
+    async def resume_all(self, actor: str, because: str) -> str:
+        """Lift the fleet-wide halt (`Service.resume_all`)."""
+        said = await self.parts.service.resume_all(actor, because)
+        self.conductor.nudge()
+        return said
+
+    async def confirm(self, actor: str, because: str) -> str:
+        """End the database's safe mode (`Service.confirm`)."""
+        said = await self.parts.service.confirm(actor, because)
+        self.conductor.nudge()
+        return said
+
     def _entry(self, plan: ConfiguredPlan, schedule: Schedule) -> Entry:
         async def fired(fire: Fire) -> Fire | None:
             return await self._fired(plan, fire)
@@ -194,7 +226,7 @@ class Daemon:
             fire=fire,
         )
         match outcome:
-            case Opened() | NotOpened(code="already_fired"):
+            case Opened() | NotOpened(code="already_fired" | "safe_mode"):  # the latter waits
                 self.conductor.nudge()
                 return None
             case NotOpened(code="empty", reason=reason):
@@ -217,10 +249,15 @@ def _holder(settings: Settings) -> str:
     epoch."""
     if settings.database.startswith("sqlite"):
         return "sqlite"
-    return f"{socket.gethostname()}:{os.getpid()}:{_new_id()[:8]}"
+    return f"{_name()}:{_new_id()[:8]}"
 
 
-def token_path(settings: Settings) -> Path:
+def _name() -> str:
+    """Name this daemon for auditors: the machine and the process."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def token_path(settings: Access) -> Path:
     """Return where the local token lies: beside a SQLite database, beside the configuration
     otherwise."""
     name, _, file = settings.database.partition(":///")
@@ -228,6 +265,14 @@ def token_path(settings: Settings) -> Path:
         return token_beside(Path(file))
     folder = settings.path if settings.path.is_dir() else settings.path.parent
     return folder / "orchestrator.token"
+
+
+def high_water_path(settings: Access) -> Path:
+    """Return where it is kept how far a PostgreSQL database had come: beside the configuration,
+    under its name, for each may have another database. SQLite has it beside its file."""
+    name = settings.path.name if settings.path.is_dir() else settings.path.stem
+    folder = settings.path if settings.path.is_dir() else settings.path.parent
+    return folder / f"{name}.high-water"
 
 
 @asynccontextmanager
@@ -239,6 +284,7 @@ async def door(daemon: Daemon) -> AsyncIterator[str]:
         scanned_at=lambda: daemon.conductor.scanned_at,
         started_at=parts.clock.now(),
         ask_database=parts.store.open_runs,
+        safe_mode=lambda: daemon.conductor.safe_mode,
     )
     behind = Door(
         acts=daemon,

@@ -7,18 +7,27 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
-from orchestrator.domain.answer import LookAnswer, PollAnswer, SubmitAnswer, Tracker
+from orchestrator.domain.answer import (
+    LookAnswer,
+    PollAnswer,
+    SubmitAnswer,
+    TraceAnswer,
+    Tracker,
+)
 from orchestrator.domain.inventory import Machine
 from orchestrator.domain.model import ActivityId, AttemptId, Patches, Reboot, Run, RunId, VmId, Wave
 from orchestrator.domain.operation import Operation
 from orchestrator.domain.record import (
     Act,
+    Brake,
     Change,
     Fact,
     Fire,
+    Heed,
     Lease,
     Move,
     Receipt,
+    SafeMode,
     Snapshot,
     Watch,
 )
@@ -86,7 +95,25 @@ class InventoryError(OutOfReachError):
     the fix."""
 
 
-class Arm(Protocol):
+class Inventory(Protocol):
+    """What Azure has. Reads only."""
+
+    async def list_subscriptions(self) -> Sequence[str]:
+        """List the ids of the subscriptions that the credential can read.
+
+        Raises `InventoryError` when a page could not be had.
+        """
+
+    async def list_machines(
+        self, subscription: str, resource_group: str | None
+    ) -> Sequence[Machine]:
+        """List the VMs of a subscription or of one resource group, all pages.
+
+        Raises `InventoryError` when a page could not be had.
+        """
+
+
+class Arm(Inventory, Protocol):
     """What we ask of Azure Resource Manager. Outcomes come back as values; nothing is raised for
     them."""
 
@@ -101,18 +128,9 @@ class Arm(Protocol):
     async def look(self, vm_id: VmId) -> LookAnswer:
         """Read one VM with its instance view."""
 
-    async def list_subscriptions(self) -> Sequence[str]:
-        """List the ids of the subscriptions that the credential can read.
-
-        Raises `InventoryError` when a page could not be had.
-        """
-
-    async def list_machines(
-        self, subscription: str, resource_group: str | None
-    ) -> Sequence[Machine]:
-        """List the VMs of a subscription or of one resource group, all pages.
-
-        Raises `InventoryError` when a page could not be had.
+    async def trace(self, vm_id: VmId, since: datetime) -> TraceAnswer:
+        """Read from Resource Graph the VM's installations that began at `since` or later, all
+        pages, and those that have not begun yet. Eventually consistent: only what it shows counts.
         """
 
 
@@ -134,11 +152,11 @@ class Stale:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The intent may not be: the run or its wave is not open, the VM is locked, or no attempt is
-    left.
+    """The intent may not be: the database is not believed, the run or its wave is not open, the VM
+    is locked, or no attempt is left.
 
-    `code` is one of `run_not_open`, `wave_not_open`, `busy`, `no_attempt_left`. Nothing was
-    written.
+    `code` is one of `safe_mode`, `halted_all`, `run_not_open`, `wave_not_open`, `busy`,
+    `no_attempt_left`. Nothing was written.
     """
 
     code: str
@@ -147,6 +165,11 @@ class Refused:
 
 class StoreUnavailableError(OutOfReachError):
     """The database does not answer or refuses to write. The message is for people."""
+
+
+class DamagedError(OutOfReachError):
+    """Rows of a run are not what was written: its file was damaged, or somebody changed them. Only
+    this run is out of reach. The message is for people."""
 
 
 class Store(Protocol):
@@ -165,8 +188,9 @@ class Store(Protocol):
     ) -> Saved | Refused:
         """Insert a run with all its rows, and the fire that opened it.
 
-        Refused with `already_open` while another run of the same plan is not closed, with
-        `already_fired` when the fire is taken.
+        Refused with `safe_mode` while the database is not believed, with `halted_all` while
+        everything is halted, with `already_open` while another run of the same plan is not closed,
+        with `already_fired` when the fire is taken.
         """
 
     async def open_run_of(self, plan: str) -> RunId | None:
@@ -176,11 +200,16 @@ class Store(Protocol):
         """Name the runs that are not closed, oldest first, and closed ones that still have acts
         waiting."""
 
+    async def late_runs(self, now: datetime) -> Sequence[RunId]:
+        """Name the closed runs in which a VM that needs a person is due for its hourly look (design
+        4), or a late end is being verified."""
+
     async def queued_elsewhere(self, vms: Sequence[VmId]) -> Mapping[VmId, RunId]:
         """Tell which of these VMs still wait in another open run."""
 
     async def load(self, run_id: RunId) -> Snapshot:
-        """Read one consistent picture of a run. Raises `LookupError` when there is none."""
+        """Read one consistent picture of a run. Raises `LookupError` when there is none,
+        `DamagedError` when its rows say nothing that could be."""
 
     async def record(self, lease: Lease, change: Change) -> Saved | Stale:
         """Write one change of a run's driver, all of it or nothing."""
@@ -188,10 +217,10 @@ class Store(Protocol):
     async def intend(self, lease: Lease, move: Move) -> Saved | Refused | Stale:
         """Commit an intent: `move` goes from preparing to submitting.
 
-        In one transaction: the run's row is locked (shared), the run and the wave are seen to be
-        open, the VM is not locked by another operation, this attempt number has no other intent
-        that Azure may have taken, the lease is ours; then the operation and its attempt row are
-        written.
+        In one transaction: the rows of the run, its wave and the brake are locked (shared), the
+        brake is seen to be off, the database to be believed, the run and the wave to be open, the
+        VM is not locked by another operation, this attempt number has no other intent that Azure
+        may have taken, the lease is ours; then the operation and its attempt row are written.
         """
 
     async def receive(self, receipt: Receipt) -> None:
@@ -220,8 +249,29 @@ class Store(Protocol):
     async def ask(self, act: Act) -> None:
         """Insert a person's act. Inserting the same id twice is harmless."""
 
+    async def heed(self, run_id: RunId) -> Heed:
+        """Read, in one picture, what stands above a run: the fleet-wide halt, safe mode, and the
+        acts that wait to be applied."""
+
     async def acts(self, run_id: RunId) -> Sequence[Act]:
         """Read the acts that wait to be applied, oldest first."""
+
+    async def brake(self) -> Brake | None:
+        """Read the fleet-wide halt; None: there is none."""
+
+    async def halt_all(self, brake: Brake) -> bool:
+        """Halt everything: after this, no intent and no run is written. False: it was halted
+        already."""
+
+    async def resume_all(self, at: datetime, actor: str, because: str) -> bool:
+        """Lift the fleet-wide halt. False: there was none."""
+
+    async def safe_mode(self) -> SafeMode | None:
+        """Read whether the database may have forgotten what was started; None: it is trusted."""
+
+    async def confirm(self, at: datetime, actor: str, because: str) -> SafeMode | None:
+        """End safe mode: a person has looked. Returns what was confirmed; None: there was
+        nothing."""
 
     async def fire(self, fire: Fire) -> bool:
         """Insert a fire that opened no run. False: it is already there."""

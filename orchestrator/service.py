@@ -8,14 +8,14 @@ from hashlib import sha256
 
 from orchestrator.domain.inventory import Machine, Scope, scopes
 from orchestrator.domain.model import PlanSpec, Run, RunId, Selection, VmId
-from orchestrator.domain.record import Act, ActKind, Fact, Fire
+from orchestrator.domain.record import Act, ActKind, Brake, Fact, Fire
 from orchestrator.domain.rollout import current_wave
 from orchestrator.domain.states import Ended, Failed, Why
 from orchestrator.domain.steering import chosen
 from orchestrator.domain.view import RunView
 from orchestrator.domain.waves import Membership, Opening, Origin, open_run, resolve
 from orchestrator.domain.words import counted
-from orchestrator.ports import Arm, Clock, Refused, Saved, Store
+from orchestrator.ports import Clock, Inventory, Refused, Saved, Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,8 @@ class Opened:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotOpened:
-    """No run was opened. `code` is `empty`, `already_open` or `already_fired`."""
+    """No run was opened. `code` is `safe_mode`, `halted_all`, `empty`, `already_open`,
+    `already_fired` or `in_other_run`."""
 
     code: str
     reason: str
@@ -50,7 +51,7 @@ class Service:
         self,
         *,
         store: Store,
-        arm: Arm,
+        arm: Inventory,
         clock: Clock,
         new_id: Callable[[], str],
         subscriptions: Sequence[str] = (),
@@ -88,6 +89,10 @@ class Service:
 
         Raises `InventoryError` when Azure would not list its VMs, and `StoreUnavailableError`.
         """
+        if (safe_mode := await self._store.safe_mode()) is not None:
+            return NotOpened(code="safe_mode", reason=safe_mode.text)
+        if (brake := await self._store.brake()) is not None:
+            return NotOpened(code="halted_all", reason=brake.text)
         if parent is None and (other := await self._store.open_run_of(plan.name)):
             reason = f"the plan {plan.name} has an open run, {other}"
             return NotOpened(code="already_open", reason=reason)
@@ -138,6 +143,29 @@ class Service:
                 return await self._retry_anew(snapshot.run, act, behind)
         await self._store.ask(act)
         return Asked(act=act)
+
+    async def halt_all(self, actor: str, because: str) -> str:
+        """Halt everything, until `resume_all`: nothing starts in any run, and no run opens. Return
+        a sentence about what came of it; repeating it is harmless."""
+        brake = Brake(at=self._clock.now(), actor=actor, because=because)
+        if await self._store.halt_all(brake):
+            return "everything is halted: nothing starts any more, what runs is followed"
+        there = await self._store.brake()
+        return f"nothing to do: {there.text}" if there else "nothing to do: it was just lifted"
+
+    async def resume_all(self, actor: str, because: str) -> str:
+        """Lift the fleet-wide halt. Runs that are paused or halted themselves stay so."""
+        if await self._store.resume_all(self._clock.now(), actor, because):
+            return "the fleet-wide halt is lifted; a run that is halted itself needs its own resume"
+        return "nothing to do: there is no fleet-wide halt"
+
+    async def confirm(self, actor: str, because: str) -> str:
+        """End safe mode: a person has looked. Return a sentence about what came of it; repeating
+        it is harmless."""
+        confirmed = await self._store.confirm(self._clock.now(), actor, because)
+        if confirmed is None:
+            return "nothing to do: the database is not in safe mode"
+        return f"confirmed: {confirmed.reason}; runs and schedules go on"
 
     async def _retry_anew(self, run: Run, act: Act, vms: tuple[VmId, ...]) -> Opened | NotOpened:
         """Open a run for a retry. Its id comes from the act's: the same act twice is one run."""

@@ -1,6 +1,7 @@
 """The first schema: runs, the one POST, the audit log, people and daemons, schedules, retention."""
 
 from typing import Any
+from uuid import uuid4
 
 import sqlalchemy as sa
 from alembic import op
@@ -91,6 +92,14 @@ def _operations() -> None:
         _points("operation", "run_id wave", "wave", "run_id position"),
     )
     op.create_index("ix_operation_vm_id", "operation", ["vm_id"])
+    left = sa.text("state IN ('needs_human', 'verifying')")
+    op.create_index(
+        "ix_operation_run_id_left",
+        "operation",
+        ["run_id"],
+        sqlite_where=left,
+        postgresql_where=left,
+    )
     held = "state IN ('submitting', 'unknown', 'in_progress')"
     _unique_where("uq_operation_vm_id_held", "operation", "vm_id", held)
     _table(
@@ -175,6 +184,18 @@ def _people_and_daemons() -> None:
         "run_id holder epoch:number expires_at:time",
         "run_id",
         _points("lease", "run_id", "run", "id"),
+    )
+    _table("brake", "scope halted:flag at:time? actor? because?", "scope")
+    op.execute("INSERT INTO brake (scope, halted) VALUES ('fleet', FALSE)")
+    _table(
+        "incarnation",
+        "incarnation place confirmed:number seq:number safe_since:time? safe_code? safe_reason?",
+        "incarnation",
+    )
+    op.execute(
+        sa.text(
+            "INSERT INTO incarnation (incarnation, place, confirmed, seq) VALUES (:name, '', 0, 0)"
+        ).bindparams(name=str(uuid4()))
     )
 
 

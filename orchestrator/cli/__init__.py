@@ -16,8 +16,7 @@ import click
 from orchestrator import __version__
 from orchestrator.cli.commands import COMMANDS
 from orchestrator.cli.exits import Exit, Stop
-from orchestrator.cli.text import say
-from orchestrator.domain.foreign import harmless
+from orchestrator.cli.text import say, say_lines
 
 DEBUG = "ORCHESTRATOR_DEBUG"
 _EXIT_CODES = (
@@ -98,7 +97,7 @@ def run(arguments: Sequence[str]) -> int:
         say("interrupted", to_stderr=True)
         return Exit.INTERRUPTED
     except Stop as stop:
-        say(harmless(f"Error: {stop.message}"), to_stderr=True)
+        say(f"Error: {stop.message}", to_stderr=True)
         return stop.code
     except click.ClickException as error:
         _show(error)
@@ -114,12 +113,12 @@ def _code(result: Any) -> int:  # noqa: ANN401 - whatever a command returns
 
 def _show(error: click.ClickException) -> None:
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
-        say(error.format_message(), to_stderr=True)
+        say_lines(error.format_message(), to_stderr=True)
         return
     if isinstance(error, click.UsageError) and error.ctx:
-        say(error.ctx.get_usage(), to_stderr=True)
+        say_lines(error.ctx.get_usage(), to_stderr=True)
         say(f"Try '{error.ctx.command_path} --help'.", to_stderr=True)
-    say(harmless(f"Error: {error.format_message()}"), to_stderr=True)
+    say(f"Error: {error.format_message()}", to_stderr=True)
 
 
 def _failed(error: Exception) -> Exit:
@@ -134,12 +133,12 @@ def _failed(error: Exception) -> Exit:
             return error.code
         case ConfigError(problems=problems):
             for problem in problems[:_MOST_SHOWN]:
-                say(harmless(str(problem)), to_stderr=True)
+                say(str(problem), to_stderr=True)
             if (more := len(problems) - _MOST_SHOWN) > 0:
                 say(f"… and {more} more", to_stderr=True)
             return Exit.USAGE
         case OutOfReachError():
-            say(harmless(f"Error: {error}"), to_stderr=True)
+            say(f"Error: {error}", to_stderr=True)
             return Exit.OUT_OF_REACH
         case _:
             return _bug(error)
@@ -150,9 +149,9 @@ _MOST_SHOWN = 100
 
 def _bug(error: Exception) -> Exit:
     if os.environ.get(DEBUG, "0") not in {"", "0"}:
-        say("".join(traceback.format_exception(error)).rstrip(), to_stderr=True)
+        say_lines("".join(traceback.format_exception(error)).rstrip(), to_stderr=True)
     first = (str(error).splitlines() or [""])[0][:300]
     what = f"{type(error).__name__}: {first}" if first else type(error).__name__
     hint = "This is a bug; `orchestrator --debug …` shows where."
-    say(harmless(f"Internal error: {what}. {hint}"), to_stderr=True)
+    say(f"Internal error: {what}. {hint}", to_stderr=True)
     return Exit.INTERNAL

@@ -1,9 +1,9 @@
-"""The commands that steer a run: pause, resume, halt, cancel, retry, resolve. Each writes one
-act."""
+"""The commands that steer: pause, resume, halt, cancel, retry, resolve. Each writes one act, or
+draws or lifts the fleet-wide brake. They need the database and the door of a configuration, and
+nothing else of it."""
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -11,15 +11,14 @@ from uuid import uuid4
 
 import click
 
+from orchestrator.cli.choosing import run_and_vms, run_only
 from orchestrator.cli.exits import Exit, Stop
 from orchestrator.cli.options import config_option
-from orchestrator.cli.sessions import actor, reading, through_the_door
+from orchestrator.cli.sessions import access_of, actor, log, reading, through_the_door
+from orchestrator.cli.steered import steered
 from orchestrator.cli.text import say
 from orchestrator.clock import WallClock
-from orchestrator.config.loading import load
-from orchestrator.config.settings import Settings
-from orchestrator.daemon import assembled
-from orchestrator.domain.model import RunId, VmId
+from orchestrator.config.settings import Access
 from orchestrator.domain.record import Act, ActKind, Resolution
 from orchestrator.ports import Store
 from orchestrator.service import Asked, NotOpened, Opened
@@ -46,44 +45,52 @@ _WITH_VMS: Final = {ActKind.RETRY, ActKind.RESOLVE}
 run_argument = click.argument("run", required=False)
 words_argument = click.argument("run_and_vms", nargs=-1, metavar="[RUN] [VM]...")
 because_option = click.option("--because", required=True, help="Why: it is written down.")
+perhaps_because = click.option("--because", default="", help="Why: it is written down.")
 wave_option = click.option("--wave", help="Only VMs of this wave.")
 code_option = click.option("--reason", "code", help="Only VMs with this reason code.")
+all_option = click.option(
+    "--all", "everything", is_flag=True, help="The whole fleet: no run starts anything or opens."
+)
 
 
-@click.command()
-@run_argument
-@config_option
-@click.option("--because", default="", help="Why: it is written down.")
-def pause(run: str | None, config: Path, because: str) -> int:
-    """Start nothing more in RUN until it is resumed; what runs is followed."""
-    return _act(config, _Wish(kind=ActKind.PAUSE, words=_one(run), because=because))
+def _plain(kind: ActKind, about: str, *options: Any) -> click.Command:  # noqa: ANN401 - click's decorators
+    """Build the command of an act that takes a run and a reason; some also take the whole fleet."""
+
+    def command(run: str | None, config: Path, because: str, *, everything: bool = False) -> int:
+        if not everything:
+            return _act(config, _Wish(kind=kind, words=(run,) if run else (), because=because))
+        if run is not None:
+            message = f"{kind} takes a run or --all, not both."
+            raise Stop(message)
+        return asyncio.run(_brake(_opened(config), kind, because))
+
+    for option in reversed((run_argument, config_option, *options)):
+        command = option(command)
+    return click.command(kind.value, help=about)(command)
 
 
-@click.command()
-@run_argument
-@config_option
-@because_option
-def resume(run: str | None, config: Path, because: str) -> int:
-    """Go on with a paused or halted RUN; the bad VMs of a halt are accepted by it."""
-    return _act(config, _Wish(kind=ActKind.RESUME, words=_one(run), because=because))
-
-
-@click.command()
-@run_argument
-@config_option
-@because_option
-def halt(run: str | None, config: Path, because: str) -> int:
-    """Halt RUN: no further start. What runs is followed to its end; Azure has no cancel."""
-    return _act(config, _Wish(kind=ActKind.HALT, words=_one(run), because=because))
-
-
-@click.command()
-@run_argument
-@config_option
-@because_option
-def cancel(run: str | None, config: Path, because: str) -> int:
-    """Give RUN up: what is queued is cancelled, what runs is followed to its end."""
-    return _act(config, _Wish(kind=ActKind.CANCEL, words=_one(run), because=because))
+pause = _plain(
+    ActKind.PAUSE,
+    "Start nothing more in RUN until it is resumed; what runs is followed.",
+    perhaps_because,
+)
+resume = _plain(
+    ActKind.RESUME,
+    "Go on with a paused or halted RUN; the bad VMs of a halt are accepted by it.",
+    because_option,
+    all_option,
+)
+halt = _plain(
+    ActKind.HALT,
+    "Halt RUN: no further start. What runs is followed to its end; Azure has no cancel.",
+    because_option,
+    all_option,
+)
+cancel = _plain(
+    ActKind.CANCEL,
+    "Give RUN up: what is queued is cancelled, what runs is followed to its end.",
+    because_option,
+)
 
 
 @click.command()
@@ -138,18 +145,50 @@ def resolve(
     return _act(config, wish)
 
 
-def _one(word: str | None) -> tuple[str, ...]:
-    return () if word is None else (word,)
+def _opened(config: Path) -> Access:
+    access = access_of(config)
+    log(access)
+    return access
 
 
 def _act(config: Path, wish: _Wish) -> Exit:
-    return asyncio.run(_ask(load(config), wish))
+    return asyncio.run(_ask(_opened(config), wish))
 
 
-async def _ask(settings: Settings, wish: _Wish) -> Exit:
-    async with reading(settings) as store:
-        run_id, vms = await _meant(store, wish)
-    act = Act(
+async def _brake(access: Access, kind: ActKind, because: str) -> Exit:
+    """Draw or lift the fleet-wide brake: it is durable when this returns."""
+    try:
+        async with steered(access, clock=WallClock()) as service:
+            doing = service.halt_all if kind is ActKind.HALT else service.resume_all
+            say(await doing(actor(), because))
+    except DatabaseBusyError:
+        body = {"act": kind.value, "all": True, "actor": actor(), "because": because}
+        say(str((await through_the_door(access, body))["said"]))
+    return Exit.DONE
+
+
+async def _ask(access: Access, wish: _Wish) -> Exit:
+    async with reading(access) as store:
+        act = await _as_act(store, wish)
+    try:
+        async with steered(access, clock=WallClock()) as service:
+            said = await service.act(act)
+        _tell_of_new_run(said)
+    except DatabaseBusyError:
+        answer = await through_the_door(access, _as_body(act))
+        if answer.get("act_id") is None:
+            say(f"opened run {answer['run_id']} with {answer['vms']} VMs")
+            return Exit.DONE
+    await _tell(access, act)
+    return Exit.DONE
+
+
+async def _as_act(store: Store, wish: _Wish) -> Act:
+    if wish.kind in _WITH_VMS:
+        run_id, vms = await run_and_vms(store, wish.words)
+    else:
+        run_id, vms = await run_only(store, wish.words), ()
+    return Act(
         id=str(uuid4()),
         run_id=run_id,
         kind=wish.kind,
@@ -161,17 +200,6 @@ async def _ask(settings: Settings, wish: _Wish) -> Exit:
         code=wish.code,
         resolution=wish.resolution,
     )
-    try:
-        async with assembled(settings, clock=WallClock()) as parts:
-            said = await parts.service.act(act)
-        _tell_of_new_run(said)
-    except DatabaseBusyError:
-        answer = await through_the_door(settings, _as_body(act))
-        if answer.get("act_id") is None:
-            say(f"opened run {answer['run_id']} with {answer['vms']} VMs")
-            return Exit.DONE
-    await _tell(settings, act)
-    return Exit.DONE
 
 
 def _tell_of_new_run(said: Asked | Opened | NotOpened) -> None:
@@ -184,11 +212,11 @@ def _tell_of_new_run(said: Asked | Opened | NotOpened) -> None:
             pass
 
 
-async def _tell(settings: Settings, act: Act) -> None:
+async def _tell(access: Access, act: Act) -> None:
     """Say what the run's driver made of the act, as soon as it has."""
     clock = WallClock()
     until = clock.monotonic() + _WAIT_S
-    async with reading(settings) as store:
+    async with reading(access) as store:
         while clock.monotonic() < until:
             answers = await store.rows("v_events", run_id=act.run_id, event="act.answered")
             mine = [row["why"] for row in answers if json.loads(row["detail"])["act"] == act.id]
@@ -197,44 +225,6 @@ async def _tell(settings: Settings, act: Act) -> None:
                 return
             await clock.sleep(_LOOK_EVERY_S)
     say(f"run {act.run_id}: {act.kind} is written; it takes effect when a daemon drives the run")
-
-
-async def _meant(store: Store, wish: _Wish) -> tuple[RunId, tuple[VmId, ...]]:
-    """Tell which run is meant, and which VMs: RUN may be left out while only one run is open."""
-    rows = await store.rows("v_runs")
-    known = {row["run_id"] for row in rows}
-    if wish.words and wish.words[0] in known:
-        run_id, names = RunId(wish.words[0]), wish.words[1:]
-    else:
-        run_id, names = _only_open(rows, wish.words), wish.words
-    if wish.kind not in _WITH_VMS and names:
-        open_runs = ", ".join(str(row["run_id"]) for row in rows if row["closed_at"] is None)
-        message = f"There is no run {names[0]}. Open: {open_runs}."
-        raise Stop(message)
-    await _must_be_there(store, run_id, names)
-    return run_id, tuple(VmId(name.lower()) for name in names)
-
-
-def _only_open(rows: Sequence[Mapping[str, Any]], words: Sequence[str]) -> RunId:
-    found = [row["run_id"] for row in rows if row["closed_at"] is None]
-    if len(found) == 1:
-        return RunId(found[0])
-    if words:
-        message = f"There is no run {words[0]}."
-        raise Stop(message)
-    text = f"Several runs are open, name one: {', '.join(found)}." if found else "No run is open."
-    raise Stop(text)
-
-
-async def _must_be_there(store: Store, run_id: RunId, names: Sequence[str]) -> None:
-    if not names:
-        return
-    ops = await store.rows("v_operations", run_id=run_id)
-    known = {str(op["vm_name"]).lower() for op in ops} | {str(op["vm_id"]) for op in ops}
-    strangers = [name for name in names if name.lower() not in known]
-    if strangers:
-        message = f"Run {run_id} has no VM {', '.join(strangers)}."
-        raise Stop(message)
 
 
 def _as_body(act: Act) -> dict[str, Any]:

@@ -16,7 +16,6 @@ from orchestrator.config.azure_words import read_instant
 from orchestrator.config.loading import load
 from orchestrator.config.problems import ConfigError, Wrong
 from orchestrator.config.schema import schema_text
-from orchestrator.domain.foreign import harmless
 
 
 @click.command()
@@ -59,9 +58,10 @@ def validate(config: Path, at: str | None, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(as_mapping(settings, now)))
         return
-    say("\n".join(harmless(line) for line in as_text(settings, now)))
+    for line in as_text(settings, now):
+        say(line)
     for warning in settings.warnings:
-        say(harmless(f"warning: {warning}"), to_stderr=True)
+        say(f"warning: {warning}", to_stderr=True)
 
 
 @click.command()

@@ -159,7 +159,8 @@ async def _tell(daemon: Daemon, stopping: asyncio.Event) -> list[Row]:
     until = clock.monotonic() + MOST_S
     rows = []
     for story in _STORIES:
-        say(f"\n{story.plan}: {story.text}")
+        say()
+        say(f"{story.plan}: {story.text}")
         opened = await daemon.open(story.plan, "demo")
         if isinstance(opened, NotOpened):
             raise Stop(opened.reason, Exit.INTERNAL)
@@ -188,16 +189,19 @@ def _judge(folder: Path, rows: Sequence[Row], ledger: dict[str, Any], *, interru
     posts = sum(ledger["posts"].values())
     throttled = ledger["requests"].get("POST installPatches", {}).get("429", 0)
     twice = len(started) - len(set(started))
-    say("\nWhat Azure saw (the simulator's own ledger):")
+    say()
+    say("What Azure saw (the simulator's own ledger):")
     say(f"  {len(started)} installations started, {twice} VMs patched twice")
     say(f"  {posts} POSTs in all: {throttled} was throttled and sent again, the lost reply was not")
-    say(f"\nThe database is {folder / 'demo.db'}. Look into it:")
+    say()
+    say(f"The database is {folder / 'demo.db'}. Look into it:")
     say(f"  sqlite3 {folder / 'demo.db'} '{_QUERY}'")
     say(f"  {_TOKEN}=x orchestrator status -c {folder / 'orchestrator.yaml'}")
     if interrupted:
         return Exit.INTERRUPTED
     expected = [story.status for story in _STORIES]
     if [row["status"] for row in rows] != expected or twice:
-        say(f"\nThis is not how it should end: {expected} was expected.", to_stderr=True)
+        say(to_stderr=True)
+        say(f"This is not how it should end: {expected} was expected.", to_stderr=True)
         return Exit.INTERNAL
     return Exit.DONE

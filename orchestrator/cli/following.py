@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Protocol
 
-from orchestrator.cli.progress import Row, event_line, headline, wave_line
+from orchestrator.cli.progress import Row, event_line, headline, in_flight, wave_line
 from orchestrator.cli.text import say
+from orchestrator.domain.foreign import harmless
 from orchestrator.domain.model import RunId
+from orchestrator.domain.record import Brake, SafeMode
 from orchestrator.ports import Clock, Store
 
 if TYPE_CHECKING:
@@ -54,7 +56,8 @@ class LiveScreen:
 
         self._lines = [*self._lines, *lines][-_EVENTS_SHOWN:]
         picture = [headline(run), *(wave_line(wave) for wave in waves), "", *self._lines]
-        self._live.update(Text("\n".join(picture), no_wrap=True, overflow="ellipsis"))
+        drawn = "\n".join(harmless(line) for line in picture)
+        self._live.update(Text(drawn, no_wrap=True, overflow="ellipsis"))
 
 
 class NoScreen:
@@ -84,16 +87,25 @@ async def follow(
     shown: Screen,
     done: Callable[[Row], bool],
 ) -> None:
-    """Show a run until its row is `done`. Raises `LookupError` when there is no such run."""
+    """Show a run until its row is `done`, or until it waits for the whole fleet to be let go on.
+
+    Raises `LookupError` when there is no such run.
+    """
     seen = 0
     while True:
         run, waves = await read(store, run_id)
         events = await store.events(run_id, seen, _EVENTS_AT_ONCE)
         seen = max((int(event["seq"]) for event in events), default=seen)
         shown.show(run, waves, [line for event in events if (line := event_line(event))])
-        if done(run):
+        waits = run["queued"] > 0 and in_flight(run) == 0
+        if done(run) or (waits and await held(store) is not None):
             return
         await clock.sleep(EVERY_S)
+
+
+async def held(store: Store) -> SafeMode | Brake | None:
+    """Return what keeps the whole fleet from starting anything, if there is such a thing."""
+    return await store.safe_mode() or await store.brake()
 
 
 async def read(store: Store, run_id: RunId) -> tuple[Row, Sequence[Row]]:

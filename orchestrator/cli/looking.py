@@ -1,23 +1,28 @@
-"""The command `status`: how runs stand, from the database, beside whoever works with it."""
+"""The command `status`: how runs stand, from the database, beside whoever works with it. It needs
+the database of a configuration, and nothing else of it."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
+from orchestrator.cli.choosing import open_ones, run_only
 from orchestrator.cli.exits import Exit, Stop
-from orchestrator.cli.following import follow, read, screen, troubled
+from orchestrator.cli.following import follow, held, read, screen, troubled
 from orchestrator.cli.options import config_option, json_option
 from orchestrator.cli.progress import at_rest, headline, report, to_json
-from orchestrator.cli.sessions import reading, signals
+from orchestrator.cli.sessions import access_of, log, reading, signals
 from orchestrator.cli.text import say
 from orchestrator.clock import WallClock
-from orchestrator.config.loading import load
-from orchestrator.config.settings import Settings
+from orchestrator.config.settings import Access
 from orchestrator.domain.model import RunId
+from orchestrator.domain.view import RunView
+from orchestrator.domain.waits import waits
 from orchestrator.ports import Store
 
 _CLOSED_SHOWN = 10
+_REASONS_SHOWN = 10
 
 
 @click.command()
@@ -30,13 +35,17 @@ def status(run: str | None, config: Path, *, as_json: bool, watch: bool) -> int:
 
     With --json the rows of v_runs, or of v_operations for one run, one object a line.
     """
-    return asyncio.run(_status(load(config), run, as_json=as_json, watch=watch))
+    access = access_of(config)
+    log(access)
+    return asyncio.run(_status(access, run, as_json=as_json, watch=watch))
 
 
-async def _status(settings: Settings, run: str | None, *, as_json: bool, watch: bool) -> Exit:
-    async with reading(settings) as store:
-        if run is None and watch:
-            run = await _only_open(store)
+async def _status(access: Access, run: str | None, *, as_json: bool, watch: bool) -> Exit:
+    async with reading(access) as store:
+        if (hold := await held(store)) is not None:
+            say(hold.text, to_stderr=as_json)
+        if run is None and watch and open_ones(await store.rows("v_runs")):
+            run = await run_only(store, ())
         if run is None:
             await _all(store, as_json=as_json)
         elif watch:
@@ -71,6 +80,19 @@ async def _one(store: Store, run_id: RunId, *, as_json: bool) -> None:
         return
     for line in report(row, waves, await troubled(store, run_id)):
         say(line)
+    if row["queued"]:
+        for line in await _waiting(store, run_id):
+            say(line)
+
+
+async def _waiting(store: Store, run_id: RunId) -> Sequence[str]:
+    """Say why queued VMs wait, what holds most of them first."""
+    view = RunView(await store.load(run_id))
+    view.brake, view.safe_mode = await store.brake(), await store.safe_mode()
+    found = sorted(waits(view, WallClock().now()).items(), key=lambda each: -each[1])
+    lines = [f"    {number:>5} queued: {reason}" for reason, number in found[:_REASONS_SHOWN]]
+    left = sum(number for _, number in found[_REASONS_SHOWN:])
+    return [*lines, f"    {left:>5} queued for other reasons"] if left else lines
 
 
 async def _watch(store: Store, run_id: RunId) -> None:
@@ -82,11 +104,3 @@ async def _watch(store: Store, run_id: RunId) -> None:
             )
         except LookupError as error:
             raise Stop(f"{error}.") from None
-
-
-async def _only_open(store: Store) -> str | None:
-    found = [row["run_id"] for row in await store.rows("v_runs") if row["closed_at"] is None]
-    if len(found) > 1:
-        message = f"Several runs are open, name one: {', '.join(found)}."
-        raise Stop(message)
-    return found[0] if found else None

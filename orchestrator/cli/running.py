@@ -11,17 +11,26 @@ from typing import Final
 import click
 
 from orchestrator.cli.exits import Exit, Stop, heaviest
-from orchestrator.cli.following import EVERY_S, NoScreen, Screen, follow, read, screen, troubled
+from orchestrator.cli.following import (
+    EVERY_S,
+    NoScreen,
+    Screen,
+    follow,
+    held,
+    read,
+    screen,
+    troubled,
+)
 from orchestrator.cli.options import config_option, json_option
 from orchestrator.cli.progress import Row, at_rest, exits, in_flight, report, to_json
-from orchestrator.cli.sessions import actor, reading, signals, through_the_door
+from orchestrator.cli.sessions import LIFT, actor, log, reading, signals, through_the_door
 from orchestrator.cli.text import say
 from orchestrator.clock import WallClock
 from orchestrator.config.loading import load
 from orchestrator.config.settings import Settings
 from orchestrator.daemon import Daemon, Parts, assembled, door
 from orchestrator.domain.model import RunId
-from orchestrator.logs import configure
+from orchestrator.domain.record import Brake
 from orchestrator.ports import Store
 from orchestrator.service import NotOpened, Opened
 from orchestrator.store.trouble import DatabaseBusyError
@@ -40,7 +49,7 @@ def serve(config: Path) -> int:
     answered, runs stay open.
     """
     settings = load(config)
-    configure()
+    log(settings, "info")
     return asyncio.run(_serve(settings))
 
 
@@ -108,7 +117,7 @@ def _must_be_configured(settings: Settings, plan: str) -> None:
 
 async def _run(settings: Settings, asked: _Asked) -> Exit:
     stopping = asyncio.Event()
-    configure("error")
+    log(settings)
     with signals(stopping):
         try:
             async with assembled(settings, clock=WallClock()) as parts:
@@ -160,6 +169,10 @@ async def _open_here(parts: Parts, asked: _Asked) -> RunId:
             for note in notes:
                 say(note, to_stderr=True)
             return run_id
+        case NotOpened(code="safe_mode", reason=reason):
+            raise Stop(f"{reason}.", Exit.NEEDS_A_PERSON)
+        case NotOpened(code="halted_all", reason=reason):
+            raise Stop(f"{reason}. {LIFT}", Exit.HALTED)
         case NotOpened(code=code, reason=reason):
             hint = _RESUME if code == "already_open" else ""
             message = f"{reason}. {hint}".rstrip()
@@ -207,4 +220,9 @@ async def _to_its_end(
     if stopping.is_set() and row["closed_at"] is None:
         say(f"interrupted; run {run_id} stays open", to_stderr=True)
         return Exit.INTERRUPTED
-    return heaviest(exits(row))
+    hold = await held(store) if row["closed_at"] is None else None
+    if hold is None:
+        return heaviest(exits(row))
+    say(hold.text, to_stderr=True)
+    waits = Exit.HALTED if isinstance(hold, Brake) else Exit.NEEDS_A_PERSON
+    return heaviest([*exits(row), waits])

@@ -3,21 +3,54 @@ otherwise."""
 
 import asyncio
 import getpass
+import os
 import signal
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 from orchestrator.cli.exits import Exit, Stop
+from orchestrator.cli.text import say
 from orchestrator.clock import WallClock
-from orchestrator.config.settings import Settings
+from orchestrator.config.loading import load_access
+from orchestrator.config.settings import Access, Settings
 from orchestrator.daemon import token_path
 from orchestrator.http.client import Declined, Sent, Unreachable, send
 from orchestrator.http.token import TokenError, read_token
+from orchestrator.logs import configure
+from orchestrator.ports import StoreUnavailableError
+from orchestrator.store.address import parse
 from orchestrator.store.opening import open_reading
 from orchestrator.store.sql import SqlStore
+
+LIFT = "`orchestrator resume --all` lifts it."
+"""What a person can do about the fleet-wide halt."""
+_MOST_WARNED = 10
+"""More of what is wrong elsewhere would hide what the command has to say."""
+
+
+def access_of(config: Path) -> Access:
+    """Read what looking and braking need of a configuration. What is wrong elsewhere in it is told
+    on stderr and stops nothing: at 03:00 the brake must work."""
+    access, problems = load_access(config)
+    for problem in problems[:_MOST_WARNED]:
+        say(f"warning: {problem}", to_stderr=True)
+    if problems:
+        left = f"; {len(problems) - _MOST_WARNED} more" if len(problems) > _MOST_WARNED else ""
+        say(f"warning: the configuration has errors{left}; this goes on without", to_stderr=True)
+    return access
+
+
+def log(settings: Access, level: str = "error") -> None:
+    """Write the lines of this process to stderr, without the secrets that the configuration
+    names."""
+    named = settings.azure.credential.variable if isinstance(settings, Settings) else None
+    secrets = [os.environ.get(named or "", "").strip()]
+    with suppress(StoreUnavailableError):  # no database URL: who opens it will say so
+        secrets += parse(settings.database).secrets
+    configure(level, secrets=secrets)
 
 
 def actor() -> str:
@@ -49,7 +82,7 @@ def signals(stopping: asyncio.Event) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def reading(settings: Settings) -> AsyncIterator[SqlStore]:
+async def reading(settings: Access) -> AsyncIterator[SqlStore]:
     """Open the database beside whoever works with it."""
     async with open_reading(settings.database, clock=WallClock()) as store:
         yield store
@@ -63,7 +96,7 @@ def _token(path: Path) -> str:
 
 
 async def through_the_door(
-    settings: Settings, body: Mapping[str, Any], hint: str = ""
+    settings: Access, body: Mapping[str, Any], hint: str = ""
 ) -> Mapping[str, Any]:
     """Send an act to the daemon that holds the database, and return its answer.
 
@@ -78,6 +111,10 @@ async def through_the_door(
             raise Stop(message, Exit.OUT_OF_REACH)
         case Declined(code="already_open", message=message):
             raise Stop(f"{message}. {hint}")
+        case Declined(code="safe_mode", message=message):
+            raise Stop(f"{message}.", Exit.NEEDS_A_PERSON)
+        case Declined(code="halted_all", message=message):
+            raise Stop(f"{message}. {LIFT}", Exit.HALTED)
         case Declined(message=message):
             raise Stop(message)
         case Unreachable(reason=reason):

@@ -9,6 +9,7 @@ from orchestrator.cli.exits import Exit, Stop
 from orchestrator.cli.sessions import signals
 from orchestrator.cli.text import say
 from orchestrator.clock import WallClock
+from orchestrator.logs import configure
 from orchestrator.simulator.app import serving
 from orchestrator.simulator.fleet import fleet
 from orchestrator.simulator.fleetfile import machines_from_json
@@ -49,6 +50,7 @@ def simulate(  # noqa: PLR0913, PLR0917 - each is an option, passed by its name
     )
     if speed <= 0:
         raise Stop("--speed must be above 0.")
+    configure("error")
     azure = Azure(machines, seed=seed, mood=MOODS[mood], speed=speed)
     return asyncio.run(_simulate(azure, len(machines), host, port))
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import assert_never
 
 from orchestrator.domain.model import Run, RunStatus, Wave, WaveStatus
-from orchestrator.domain.record import Change, Detail, Fact
+from orchestrator.domain.record import DAEMON, Change, Detail, Fact
 from orchestrator.domain.rollout import (
     BakeWave,
     CloseRun,
@@ -19,9 +19,6 @@ from orchestrator.domain.rollout import (
 from orchestrator.domain.states import Why
 from orchestrator.domain.view import RunView
 from orchestrator.domain.words import counted, spanned
-
-DAEMON = "daemon"
-"""The actor of everything that no person asked for."""
 
 
 def write(view: RunView, decision: Decision, now: datetime) -> Change:

@@ -12,6 +12,8 @@ from orchestrator.domain.operation import Event, Operation
 from orchestrator.domain.result import Report
 from orchestrator.domain.states import Why
 
+DAEMON = "daemon"
+"""The actor of everything that no person asked for."""
 Detail = Mapping[str, str | int | float | bool | None]
 
 
@@ -98,11 +100,12 @@ class Move:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActDone:
-    """An act that was applied or refused, and what came of it."""
+    """An act that was applied or refused, and what came of it; `by` names the daemon that did."""
 
     act_id: str
     at: datetime
     result: str
+    by: str = DAEMON
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +193,41 @@ class Snapshot:
     answer from none."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brake:
+    """The fleet-wide halt (design 15): while it holds, nothing starts in any run and none opens."""
+
+    at: datetime
+    actor: str
+    because: str
+
+    @property
+    def text(self) -> str:
+        """Say it in one sentence: who, when, why."""
+        return (
+            f"everything is halted by {self.actor} since {self.at:%Y-%m-%d %H:%M}Z: {self.because}"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SafeMode:
+    """The database may have forgotten what was started (design 12): nothing starts in any run and
+    none opens, until a person has confirmed. What is known to run is followed."""
+
+    since: datetime
+    code: str
+    """`older_copy`, `other_database`, `moved`, `no_high_water`, `backup`."""
+    reason: str
+
+    @property
+    def text(self) -> str:
+        """Say it in one sentence: since when, why, and what ends it."""
+        return (
+            f"safe mode since {self.since:%Y-%m-%d %H:%M}Z: {self.reason};"
+            " nothing is started until `orchestrator db confirm`"
+        )
+
+
 class FireResult(StrEnum):
     """What came of one fire of a schedule."""
 
@@ -197,6 +235,16 @@ class FireResult(StrEnum):
     MISSED = "missed"
     SKIPPED = "skipped"
     EMPTY = "empty"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heed:
+    """What a driver must know beside its run's rows: what holds the whole fleet, and what people
+    ask."""
+
+    brake: Brake | None
+    safe_mode: SafeMode | None
+    acts: tuple[Act, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

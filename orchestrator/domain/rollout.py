@@ -4,6 +4,7 @@ remembered here."""
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 
 from orchestrator.domain import halting
 from orchestrator.domain.model import RunStatus, Wave, WaveStatus
@@ -85,6 +86,15 @@ Decision = OpenWave | BakeWave | CloseWave | HaltRun | PauseRun | ExpireRun | Cl
 UNREACHABLE_FOR = timedelta(minutes=15)
 """How long nothing of Azure may answer before the run is paused (design 4)."""
 
+LOOKED_AT_FOR = timedelta(days=30)
+"""How long a VM that needs a person is looked at after its run has ended; while it is locked in any
+case."""
+
+STARTED_AT_ONCE = 100
+"""How many VMs are on their way to their request together. What is left of `send_within` at the
+request includes the wait for the intent's commit: a thousand intents in one queue before a slow
+database would all come too late, again and again, and nothing would ever be sent."""
+
 # ------------------------------------------------------------- commands: what to do about
 # operations
 
@@ -129,7 +139,17 @@ class Drop:
     why: Why
 
 
-Command = Start | Recover | Look | Poll | Drop
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """The database may have forgotten a start: look at a VM that it calls queued."""
+
+    op: Operation
+
+
+Command = Start | Recover | Look | Poll | Drop | Survey
+
+SURVEYED_AT_ONCE = 20
+"""How many VMs are looked at together in safe mode: nothing presses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,10 +168,11 @@ def plan(view: RunView, now: datetime) -> Plan:
     is planned anew.
     """
     if view.run.closed_at is not None:
-        return Plan((), tuple(_follow(view)), view.next_due())
+        late = (each for each in _follow(view) if not _too_late(each.op, now))
+        return Plan((), tuple(late), view.next_due())
     decisions = tuple(_decide(view, now))
     starts = [] if decisions else list(_starts(view))
-    commands = sorted((*_follow(view), *_drops(view), *starts), key=_urgency)
+    commands = sorted((*_follow(view), *_drops(view), *starts, *_surveys(view, now)), key=_urgency)
     return Plan(decisions, tuple(commands), _wake_at(view, now))
 
 
@@ -214,7 +235,7 @@ def _steer_waves(view: RunView, now: datetime) -> Iterator[Decision]:
         if not view.in_hand and all(tally.in_flight == 0 for tally in view.tallies()):
             yield CloseRun(RunStatus.PASSED, Why("passed", "every wave passed"))
         return
-    if wave.status is WaveStatus.PENDING and view.run.status is RunStatus.OPEN:
+    if wave.status is WaveStatus.PENDING and takes_starts(view):
         yield _open(view, wave)
     elif wave.status is WaveStatus.OPEN and view.tally(wave.position).settled:
         yield _settle(view, wave, now)
@@ -284,6 +305,14 @@ def _follow(view: RunView) -> Iterator[Command]:
                 pass
 
 
+def _too_late(op: Operation, now: datetime) -> bool:
+    """Tell whether a VM that still needs a person, long after its run has ended, is let be."""
+    state = op.state
+    return isinstance(state, NeedsHuman) and now >= max(
+        state.locked_until, state.since + LOOKED_AT_FOR
+    )
+
+
 def _urgency(command: Command) -> int:
     """Reads are scarce: doubt is settled first, then VMs are started (their own limit is the
     narrower one), and polls take what is left."""
@@ -294,7 +323,7 @@ def _urgency(command: Command) -> int:
             return 1
         case Start():
             return 2
-        case Poll():
+        case Poll() | Survey():
             return 3
 
 
@@ -306,11 +335,25 @@ def _drops(view: RunView) -> Iterator[Drop]:
             yield Drop(op, cancelled, Why(word, view.run.reason or "the run's deadline came first"))
 
 
+def takes_starts(view: RunView) -> bool:
+    """Tell whether anything may start in this run: it is open, no brake holds the fleet, and the
+    database is believed."""
+    return view.run.status is RunStatus.OPEN and view.brake is None and view.safe_mode is None
+
+
+def _surveys(view: RunView, now: datetime) -> Iterator[Survey]:
+    if view.safe_mode is None or view.run.status in {RunStatus.CANCELLED, RunStatus.EXPIRED}:
+        return
+    room = SURVEYED_AT_ONCE - len(view.in_hand)
+    for op in islice(view.unsurveyed(now), max(room, 0)):
+        yield Survey(op)
+
+
 def _starts(view: RunView) -> Iterator[Start]:
     wave = current_wave(view)
-    if view.run.status is not RunStatus.OPEN or wave is None or wave.status is not WaveStatus.OPEN:
+    if not takes_starts(view) or wave is None or wave.status is not WaveStatus.OPEN:
         return
-    slots = (wave.max_parallel or 1) - view.busy(wave.position)
+    slots = min((wave.max_parallel or 1) - view.busy(wave.position), _hands(view, wave))
     probed: set[tuple[str, str]] = set()
     for op in view.ready(wave.position):
         if slots <= 0:
@@ -327,6 +370,26 @@ def _starts(view: RunView) -> Iterator[Start]:
         yield Start(op)
 
 
+def _hands(view: RunView, wave: Wave) -> int:
+    """Return how many more VMs may be on their way to their request at this moment."""
+    followed = view.tally(wave.position).labels
+    sent = followed["in_progress"] + followed["unknown"] + followed["verifying"]
+    return STARTED_AT_ONCE - (view.busy(wave.position) - sent)
+
+
+def hindrance(view: RunView, op: Operation) -> str | None:
+    """Say why a VM that holds its slot may not be submitted after all, or None: what has happened
+    since it was begun counts too, although no decision about it may be written yet."""
+    broken = broken_budget(view)
+    if broken is not None:
+        return broken.why.text
+    place, most = place_of(op), view.run.plan.tracking.max_unknown
+    unknown = view.unknown(place)
+    if unknown >= most or (unknown > 0 and view.doubtful(place) >= most):
+        return f"{counted(unknown, 'VM')} of {op.target.region or 'its region'} may have been taken"
+    return None
+
+
 def _may_probe(view: RunView, op: Operation) -> bool:
     """With the breaker tripped: one VM at a time, and only when none is unknown any more (design
     5.6)."""
@@ -341,7 +404,7 @@ def _may_probe(view: RunView, op: Operation) -> bool:
 
 
 def _wake_at(view: RunView, now: datetime) -> datetime | None:
-    times = [view.next_due()]
+    times = [view.next_due(), view.survey_at(now)]
     wave = current_wave(view)
     if wave is not None and view.run.status in {RunStatus.OPEN, RunStatus.PAUSED, RunStatus.HALTED}:
         times.append(view.run.deadline_at)

@@ -19,6 +19,7 @@ from orchestrator.domain.operation import (
     transition,
 )
 from orchestrator.domain.record import (
+    DAEMON,
     Act,
     ActDone,
     ActKind,
@@ -37,11 +38,11 @@ from orchestrator.domain.words import counted
 _STEERABLE = {RunStatus.OPEN, RunStatus.PAUSED, RunStatus.HALTED}
 
 
-def apply(view: RunView, act: Act, now: datetime) -> Change:
+def apply(view: RunView, act: Act, now: datetime, by: str = DAEMON) -> Change:
     """Return the change that an act asks for; an act that has nothing to change is done with a
-    sentence that says so."""
+    sentence that says so. `by` names the daemon that applies it."""
     change, result = _APPLIED[act.kind](view, act, now)
-    return replace(change, acts=(ActDone(act_id=act.id, at=now, result=result),))
+    return replace(change, acts=(ActDone(act_id=act.id, at=now, result=result, by=by),))
 
 
 _TARGET = {

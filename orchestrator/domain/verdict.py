@@ -2,7 +2,7 @@
 beat lists."""
 
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, TypeGuard
 
 from orchestrator.domain.result import Result
 from orchestrator.domain.states import FailureClass, Outcome, Why
@@ -55,7 +55,7 @@ def judge(result: Result | None, *, back: bool) -> Verdict:
     """
     if result is not None and result.status.startswith("Operation"):
         return _judge_collapsed(result)
-    if result is None or result.status not in _JUDGED:
+    if not readable(result):
         return Unclear(Why("no_result", "the operation ended, but its result could not be read"))
     if result.reboot == "Failed":
         return Bad(
@@ -66,6 +66,14 @@ def judge(result: Result | None, *, back: bool) -> Verdict:
     if result.reboot in {"Started", "Unknown"} and not back:
         return Unclear(Why("reboot_unfinished", f"the reboot was reported as {result.reboot}"))
     return _good(result)
+
+
+def readable(result: Result | None) -> TypeGuard[Result]:
+    """Tell whether a result says enough to be judged: a word of the table, and how many patches
+    failed. A count that cannot be one is no zero (reliability A3, 42)."""
+    if result is None or result.status not in _JUDGED:
+        return False
+    return result.status == "Failed" or result.failed is not None
 
 
 _JUDGED: Final = frozenset({"Failed", "Succeeded", "CompletedWithWarnings"})

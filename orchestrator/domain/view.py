@@ -13,11 +13,12 @@ from heapq import heappop, heappush
 from orchestrator.domain.model import Run, VmId, Wave
 from orchestrator.domain.operation import Operation
 from orchestrator.domain.polling import attention_at, pace
-from orchestrator.domain.record import Snapshot, Watch
+from orchestrator.domain.record import Brake, SafeMode, Snapshot, Watch
 from orchestrator.domain.states import (
     InFlight,
     InProgress,
     NeedsHuman,
+    Preparing,
     Queued,
     Unknown,
     Verifying,
@@ -42,6 +43,15 @@ class RunView:
         """Since when no request to Azure was answered; None while Azure is there."""
         self.silence: timedelta = timedelta(0)
         """How long Azure had not answered at the last request in vain."""
+        self.brake: Brake | None = None
+        """The fleet-wide halt, as it was last read; the intent's transaction reads it anew."""
+        self.safe_mode: SafeMode | None = None
+        """Whether the database is believed, as it was last read; the intent reads it anew, too."""
+        self.surveyed: set[VmId] = set()
+        """The VMs that were looked at in this safe mode (`surveying`)."""
+        self.forgotten: set[VmId] = set()
+        """Those of them with an installation that the database does not know."""
+        self._survey_at: dict[VmId, datetime] = {}
         self._crowds: Counter[str] = Counter()
         self._tallies: dict[int, Tally] = {position: Tally() for position in self.waves}
         self._doubtful: dict[Place, set[VmId]] = {}
@@ -104,7 +114,36 @@ class RunView:
             else:
                 self._due[vm] = None
 
+    def distrust(self, safe_mode: SafeMode | None) -> None:
+        """Take in whether the database is believed; each safe mode has a survey of its own."""
+        if safe_mode != self.safe_mode:
+            self.surveyed, self.forgotten, self._survey_at = set(), set(), {}
+        self.safe_mode = safe_mode
+
+    def survey_later(self, vm: VmId, at: datetime) -> None:
+        """Look at a VM of the survey again then: it could not be read."""
+        self._survey_at[vm] = at
+
     # ------------------------------------------------------------------ reading
+
+    def unsurveyed(self, now: datetime) -> Iterator[Operation]:
+        """Yield the queued operations that safe mode has not looked at, and may look at now."""
+        for op in self.queued():
+            vm = op.target.vm_id
+            if vm not in self.surveyed and self._survey_at.get(vm, now) <= now:
+                yield op
+
+    def survey_ends(self) -> bool:
+        """Tell whether no queued VM is left that safe mode has not looked at."""
+        return all(
+            vm in self.surveyed
+            for vm, op in self.ops.items()
+            if isinstance(op.state, Queued | Preparing)
+        )
+
+    def survey_at(self, now: datetime) -> datetime | None:
+        """Return when the next VM of the survey may be looked at again."""
+        return min((at for at in self._survey_at.values() if at > now), default=None)
 
     def tally(self, wave: int) -> Tally:
         """Return the counts of a wave."""

@@ -5,11 +5,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from orchestrator.domain.deciding import DAEMON
 from orchestrator.domain.model import VmId
 from orchestrator.domain.operation import Event, Operation, transition
 from orchestrator.domain.polling import watch_for
-from orchestrator.domain.record import AttemptUpdate, Change, Lease, Move, Receipt, Watch
+from orchestrator.domain.record import DAEMON, AttemptUpdate, Change, Lease, Move, Receipt, Watch
 from orchestrator.domain.result import Report
 from orchestrator.domain.view import RunView
 from orchestrator.engine.doors import Doors

@@ -2,26 +2,26 @@
 from the inside."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from orchestrator.domain.model import RunId
-from orchestrator.domain.record import Lease
+from orchestrator.domain.record import Lease, SafeMode
 from orchestrator.engine.doors import Doors
 from orchestrator.engine.driver import Driver
 from orchestrator.engine.waiting import changed_or_slept
-from orchestrator.ports import StoreUnavailableError
+from orchestrator.ports import DamagedError, StoreUnavailableError
 
-TTL = timedelta(seconds=15)
-"""How long a lease lasts without renewal, by database time (design 12)."""
-RENEW_EVERY = timedelta(seconds=5)
-SCAN_EVERY = timedelta(seconds=2)
-"""How soon a run that somebody else opened or left behind is taken up."""
 AFTER_A_CRASH = timedelta(minutes=1)
 """How long a run is left alone whose rows could not be loaded."""
 AFTER_A_LOSS = timedelta(seconds=5)
 """How long a run is left alone after its driver had to give it up."""
+
+LATE_EVERY = timedelta(seconds=30)
+"""How often ended runs are asked for: their looks come hourly."""
+AFTER_A_LATE_LOOK = timedelta(minutes=5)
+"""How long an ended run is left alone after it was taken up for a look that was due."""
 
 
 @dataclass(slots=True)
@@ -31,20 +31,26 @@ class _Driven:
 
 
 class Conductor:
-    """Drives every open run that this daemon holds a lease for."""
+    """Drives every open run that this daemon holds a lease for, and ended ones for as long as it
+    takes to look at a VM that still needs a person."""
 
     def __init__(
         self, doors: Doors, holder: str, only: Callable[[RunId], bool] = lambda _run: True
     ) -> None:
         self._doors = doors
+        self._rhythm = doors.rhythm
         self._holder = holder
         self._only = only
         self._driven: dict[RunId, _Driven] = {}
         self._resting: dict[RunId, datetime] = {}
+        self._late: dict[RunId, datetime] = {}
+        self._late_at = doors.clock.now()
         self._stopping = False
         self._awake = asyncio.Event()
         self.scanned_at: datetime | None = None
         """When the open runs were last looked for, also in vain; None before the first time."""
+        self.safe_mode: SafeMode | None = None
+        """Whether the database was believed then; it is told once, when that changes."""
 
     @property
     def driving(self) -> tuple[RunId, ...]:
@@ -57,9 +63,11 @@ class Conductor:
         return found.driver if found else None
 
     def nudge(self, run_id: RunId | None = None) -> None:
-        """Look now: a run was opened, or an act was written for this one."""
-        if run_id is not None and (found := self._driven.get(run_id)):
-            found.driver.nudge()
+        """Look now: a run was opened, or an act was written for this one; without a name, something
+        that concerns all of them."""
+        for each, found in self._driven.items():
+            if run_id in {None, each}:
+                found.driver.nudge()
         self._awake.set()
 
     def stop(self) -> None:
@@ -77,7 +85,7 @@ class Conductor:
                 self._awake.clear()
                 await self.scan(group)
                 await changed_or_slept(
-                    group, self._awake, self._doors.clock, SCAN_EVERY.total_seconds()
+                    group, self._awake, self._doors.clock, self._rhythm.scan.total_seconds()
                 )
             while self._driven:
                 self._awake.clear()
@@ -87,7 +95,8 @@ class Conductor:
     async def scan(self, group: asyncio.TaskGroup) -> None:
         """Take up every open run that nobody holds."""
         try:
-            for run_id in await self._doors.store.open_runs():
+            self._distrust(await self._doors.store.safe_mode())
+            for run_id in (*await self._doors.store.open_runs(), *await self._late_runs()):
                 if self._stopping:
                     return
                 if run_id not in self._driven and self._only(run_id) and self._rested(run_id):
@@ -96,8 +105,25 @@ class Conductor:
             self._doors.observer.troubled("database", str(error))
         self.scanned_at = self._doors.clock.now()
 
+    async def _late_runs(self) -> Sequence[RunId]:
+        """Name the ended runs in which a look is due; a look that was not permitted is not asked
+        for again at once."""
+        now = self._doors.clock.now()
+        if now < self._late_at:
+            return ()
+        self._late_at = now + LATE_EVERY
+        self._late = {run_id: until for run_id, until in self._late.items() if until > now}
+        found = [each for each in await self._doors.store.late_runs(now) if each not in self._late]
+        self._late |= dict.fromkeys(found, now + AFTER_A_LATE_LOOK)
+        return found
+
+    def _distrust(self, safe_mode: SafeMode | None) -> None:
+        if safe_mode is not None and safe_mode != self.safe_mode:
+            self._doors.observer.troubled("database", safe_mode.text)
+        self.safe_mode = safe_mode
+
     async def _take_up(self, group: asyncio.TaskGroup, run_id: RunId) -> None:
-        lease = await self._doors.store.claim(run_id, self._holder, TTL)
+        lease = await self._doors.store.claim(run_id, self._holder, self._rhythm.lease)
         if lease is None:
             return
         driver = await self._loaded(lease)
@@ -115,10 +141,12 @@ class Conductor:
             return Driver(self._doors, lease, await self._doors.store.load(lease.run_id))
         except StoreUnavailableError:
             raise
+        except DamagedError as error:
+            self._doors.observer.troubled(f"run {lease.run_id}", str(error))
         except Exception as error:  # noqa: BLE001 - whatever is wrong with these rows
             self._doors.observer.crashed(f"run {lease.run_id}", error)
-            self._resting[lease.run_id] = self._doors.clock.now() + AFTER_A_CRASH
-            return None
+        self._resting[lease.run_id] = self._doors.clock.now() + AFTER_A_CRASH
+        return None
 
     async def _drive(self, run_id: RunId, driver: Driver, lease: Lease) -> None:
         try:
@@ -140,13 +168,13 @@ class Conductor:
 
     async def _renew_always(self) -> None:
         while True:
-            await self._doors.clock.sleep(RENEW_EVERY.total_seconds())
+            await self._doors.clock.sleep(self._rhythm.renew.total_seconds())
             for driven in list(self._driven.values()):
                 await self._renew(driven)
 
     async def _renew(self, driven: _Driven) -> None:
         try:
-            if not await self._doors.store.renew(driven.lease, TTL):
+            if not await self._doors.store.renew(driven.lease, self._rhythm.lease):
                 driven.driver.book.lose("another daemon holds the lease")
         except StoreUnavailableError as error:
             self._doors.observer.troubled("database", str(error))

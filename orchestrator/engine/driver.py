@@ -2,13 +2,23 @@
 nothing."""
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from orchestrator.domain.deciding import write
 from orchestrator.domain.model import Run
 from orchestrator.domain.operation import Dropped, Withdrawn
 from orchestrator.domain.record import Lease, Snapshot
-from orchestrator.domain.rollout import Command, Drop, Look, Plan, Poll, Recover, Start, plan
+from orchestrator.domain.rollout import (
+    Command,
+    Drop,
+    Look,
+    Plan,
+    Poll,
+    Recover,
+    Start,
+    Survey,
+    plan,
+)
 from orchestrator.domain.steering import apply
 from orchestrator.domain.throttle import Call
 from orchestrator.domain.view import RunView
@@ -16,14 +26,11 @@ from orchestrator.engine.book import Book
 from orchestrator.engine.doors import Doors
 from orchestrator.engine.follow import Follower
 from orchestrator.engine.submit import Submitter
+from orchestrator.engine.survey import Surveyor
 from orchestrator.engine.waiting import changed_or_slept
 from orchestrator.ports import StoreUnavailableError
 
-CHECKPOINT = timedelta(seconds=30)
-"""The polling state in the database is true to within this time (design 8)."""
 _BUG = "a bug, see the log"
-ACTS_EVERY = timedelta(seconds=1)
-"""People's acts are applied within 2 s (design 12): they are looked for this often."""
 
 
 class Driver:
@@ -32,17 +39,20 @@ class Driver:
     def __init__(self, doors: Doors, lease: Lease, snapshot: Snapshot) -> None:
         self._store = doors.store
         self._clock = doors.clock
+        self._name = doors.name
         self._observer = doors.observer
         self._throttle = doors.throttle
+        self._rhythm = doors.rhythm
         self.view = RunView(snapshot)
         self.book = Book(doors, lease, self.view)
         self._follower = Follower(doors, self.book)
         self._submitter = Submitter(doors, self.book)
+        self._surveyor = Surveyor(doors, self.book)
         self._stopping = False
         self.stepped = asyncio.Event()
         """Set once everything that waited for this driver, people's acts too, was looked at."""
         self._acts_at = self._clock.now()
-        self._checkpoint_at = self._clock.now() + CHECKPOINT
+        self._checkpoint_at = self._clock.now() + self._rhythm.checkpoint
 
     @property
     def run(self) -> Run:
@@ -51,11 +61,15 @@ class Driver:
 
     @property
     def over(self) -> bool:
-        """Whether there is nothing more to do here: the run has ended, or it is not ours any
-        more."""
-        return self.book.lost is not None or (
-            self.run.closed_at is not None and not self.view.in_hand
-        )
+        """Whether there is nothing more to do here: the run has ended, or it is not ours any more.
+
+        An ended run may have a VM whose late end is being verified. For those that still need a
+        person nobody waits here: the run is taken up again when a look is due.
+        """
+        if self.book.lost is not None or self.run.closed_at is None:
+            return self.book.lost is not None
+        verifying = any(tally.in_flight for tally in self.view.tallies())
+        return not (self.view.in_hand or verifying)
 
     def stop(self) -> None:
         """Start nothing more; `drive` returns when what is in hand has been answered."""
@@ -71,7 +85,7 @@ class Driver:
     async def drive(self) -> None:
         """Drive the run until it is over or `stop` is called."""
         async with asyncio.TaskGroup() as group:
-            while not self._stopping:
+            while not self._stopping and self.book.lost is None:
                 self.book.changed.clear()
                 wake_at = await self._try_step(group)
                 if self.over:
@@ -86,7 +100,7 @@ class Driver:
             return (await self.step(group)).wake_at
         except StoreUnavailableError as error:
             self._observer.troubled("database", str(error))
-            return self._clock.now() + ACTS_EVERY
+            return self._clock.now() + self._rhythm.acts
         except Exception as error:  # noqa: BLE001 - likewise, and other runs go on
             self._observer.crashed(f"run {self.run.id}", error)
             self.book.lose(_BUG)
@@ -135,7 +149,8 @@ class Driver:
             await self._do(command)
         except StoreUnavailableError as error:
             self._observer.troubled("database", str(error))
-            again = self._clock.now() + ACTS_EVERY  # else it would be due at once, again and again
+            # Else it would be due at once, again and again.
+            again = self._clock.now() + self._rhythm.acts
         except Exception as error:  # noqa: BLE001 - a bug here must not cut a neighbour's request
             self._observer.crashed(f"{type(command).__name__} {vm}", error)
             self.book.lose(_BUG)
@@ -155,6 +170,8 @@ class Driver:
                 await self._follower.look(command)
             case Recover():
                 await self._follower.recover(command)
+            case Survey(op):
+                await self._surveyor.survey(op)
             case Drop(op, cancelled, why):
                 now = self._clock.now()
                 event = Withdrawn(now, why) if cancelled else Dropped(now, why)
@@ -166,15 +183,18 @@ class Driver:
         now = self._clock.now()
         if now < self._acts_at:
             return
-        self._acts_at = now + ACTS_EVERY
-        for act in await self._store.acts(self.run.id):
-            if not await self.book.record(apply(self.view, act, self._clock.now())):
+        self._acts_at = now + self._rhythm.acts
+        heed = await self._store.heed(self.run.id)
+        self.view.brake = heed.brake
+        self.view.distrust(heed.safe_mode)
+        for act in heed.acts:
+            if not await self.book.record(apply(self.view, act, self._clock.now(), self._name)):
                 return
 
     async def _checkpoint(self) -> None:
         now = self._clock.now()
         if now >= self._checkpoint_at:
-            self._checkpoint_at = now + CHECKPOINT
+            self._checkpoint_at = now + self._rhythm.checkpoint
             await self.book.checkpoint()
 
     def _seconds_until(self, wake_at: datetime | None) -> float:
@@ -187,7 +207,7 @@ def _calls(command: Command, view: RunView) -> tuple[Call, ...]:
     match command:
         case Start():
             return (Call.SUBMIT, Call.LOOK)
-        case Look():
+        case Look() | Survey():
             return (Call.LOOK,)
         case Poll(op, state):
             watch = view.watches.get(op.target.vm_id)

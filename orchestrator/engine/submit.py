@@ -18,10 +18,10 @@ from orchestrator.domain.answer import (
     Throttled,
     Unauthenticated,
 )
-from orchestrator.domain.model import ActivityId, AttemptId, RunStatus
+from orchestrator.domain.model import ActivityId, AttemptId
 from orchestrator.domain.operation import Began, Deferred, Intended, Operation
 from orchestrator.domain.record import AttemptEnd, AttemptUpdate, Receipt
-from orchestrator.domain.rollout import broken_budget
+from orchestrator.domain.rollout import hindrance, takes_starts
 from orchestrator.domain.states import Preparing, Queued, Submitting, Wait, Why
 from orchestrator.domain.submitting import (
     AGAIN,
@@ -62,8 +62,8 @@ class Submitter:
             op = begun.after
         if not isinstance(op.state, Preparing):
             return
-        if self._book.view.run.status is not RunStatus.OPEN:
-            await self._unwind(op, f"the run is {self._book.view.run.status}")
+        if not takes_starts(self._book.view):
+            await self._unwind(op, self._held())
             return
         looked_at = self._clock.monotonic()
         seen = await self._arm.look(op.target.vm_id)
@@ -91,11 +91,11 @@ class Submitter:
         return None
 
     async def _intend_and_send(self, op: Operation, ready: Ready, os: str) -> None:
-        if self._book.stopping:  # it stays prepared: whoever drives the run next goes on with it
-            return
-        broken = broken_budget(self._book.view)
-        if broken is not None:  # the halt is planned, and may not be written yet
-            await self._unwind(op, broken.why.text)
+        if self._book.stopping or self._book.lost is not None:
+            return  # it stays prepared: whoever drives the run next goes on with it
+        reason = hindrance(self._book.view, op)
+        if reason is not None:
+            await self._unwind(op, reason)
             return
         attempt = AttemptId(self._new_id())
         # What is left to send counts from the commit; this is a little earlier.
@@ -115,6 +115,11 @@ class Submitter:
             await self._book.moved(self._book.move(op, event))
         else:
             await self._unwind(op, reason, self._clock.now() + AGAIN)
+
+    def _held(self) -> str:
+        view = self._book.view
+        braked = view.safe_mode or view.brake
+        return braked.text if braked is not None else f"the run is {view.run.status}"
 
     async def _unwind(self, op: Operation, reason: str, not_before: datetime | None = None) -> None:
         """Give the slot back: nothing was sent."""

@@ -6,8 +6,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from orchestrator.domain.record import Fire, FireResult
+from orchestrator.domain.model import RunId
+from orchestrator.domain.record import Fact, Fire, FireResult
 from orchestrator.domain.schedule import Decision, Due, Schedule, due, fires
+from orchestrator.domain.states import Why
 from orchestrator.engine.waiting import changed_or_slept
 from orchestrator.ports import Clock, InventoryError, Observer, Store, StoreUnavailableError
 
@@ -56,7 +58,13 @@ class Timetable:
 
     async def check(self) -> None:
         """Look at every schedule once. One that cannot be fired now is tried again at the next
-        check."""
+        check; while the database is not believed, none is."""
+        try:
+            if await self._store.safe_mode() is not None:
+                return
+        except StoreUnavailableError as error:
+            self._observer.troubled("schedule", str(error))
+            return
         for entry in self._entries:
             if self._stopped.is_set():
                 return
@@ -90,9 +98,21 @@ class Timetable:
             self._observer.troubled(f"schedule of plan {entry.plan}", item.reason)
             return
         ended = await entry.open(fire)
-        if ended is not None:
-            await self._store.fire(ended)
-            self._observer.troubled(f"schedule of plan {entry.plan}", ended.reason)
+        if ended is not None and await self._store.fire(ended):
+            self._tell(ended)
+
+    def _tell(self, fire: Fire) -> None:
+        """A fire that an open run or a fleet-wide halt skipped is as it should be: a notice, and no
+        trouble."""
+        if fire.result is not FireResult.SKIPPED:
+            self._observer.troubled(f"schedule of plan {fire.plan}", fire.reason)
+            return
+        detail = {"plan": fire.plan, "local": fire.local}
+        why = Why(fire.result, fire.reason)
+        fact = Fact(
+            at=fire.at, event=f"fire.{fire.result}", actor="schedule", why=why, detail=detail
+        )
+        self._observer.noted(RunId(""), fact)
 
     def _seconds_to_sleep(self) -> float:
         soonest = min(self.next_fires.values(), default=None)

@@ -1,17 +1,23 @@
 """What people ask of a run: insert-only rows, and the answers to them. It applies none."""
 
 from collections.abc import Sequence
+from typing import Final
 
-from sqlalchemy import Connection, exists, select
+from sqlalchemy import Connection, bindparam, exists, select
 
 from orchestrator.domain.model import RunId
 from orchestrator.domain.record import Act, ActDone
-from orchestrator.store import events, rows, schema, statements
+from orchestrator.store import events, notices, rows, schema, statements
 from orchestrator.store.chain import Line, detail_text
 
 _act = schema.act
 _done = schema.act_done
 is_answered = exists().where(_done.c.act_id == _act.c.id)
+_WAITING: Final = (
+    select(_act)
+    .where(_act.c.run_id == bindparam("the_run"), ~is_answered)
+    .order_by(_act.c.at, _act.c.id)
+)
 
 
 def ask(connection: Connection, act: Act) -> None:
@@ -35,18 +41,19 @@ def ask(connection: Connection, act: Act) -> None:
         detail=detail_text(given),
     )
     events.append(connection, act.run_id, [line])
+    notices.tell(connection, act.run_id)
 
 
 def waiting(connection: Connection, run_id: RunId) -> Sequence[Act]:
     """Read the acts without an answer, oldest first."""
-    query = select(_act).where(_act.c.run_id == run_id, ~is_answered).order_by(_act.c.at, _act.c.id)
-    return [rows.act_from_row(row) for row in connection.execute(query).mappings()]
+    found = connection.execute(_WAITING, {"the_run": run_id}).mappings()
+    return [rows.act_from_row(row) for row in found]
 
 
-def answer(connection: Connection, actor: str, done: ActDone) -> Sequence[Line]:
+def answer(connection: Connection, done: ActDone) -> Sequence[Line]:
     """Insert an answer and return its line for the log; an act has one answer only."""
     row = {"act_id": done.act_id, "at": done.at, "result": done.result}
     if not statements.insert_once(connection, _done, row):
         return []
     detail = detail_text({"act": done.act_id})
-    return [Line(at=done.at, event="act.answered", actor=actor, why=done.result, detail=detail)]
+    return [Line(at=done.at, event="act.answered", actor=done.by, why=done.result, detail=detail)]

@@ -41,6 +41,9 @@ _GRANTED: Final = select(
         _permission.c.attempt == bindparam("number"),
     )
 )
+_RECEIPTS: Final = select(_receipt).where(
+    _receipt.c.attempt_id.in_(bindparam("attempts", expanding=True))
+)
 
 
 def _new(column: Column[Any]) -> BindParameter[Any]:
@@ -148,9 +151,7 @@ def receipts(connection: Connection, attempts: Sequence[AttemptId]) -> Mapping[A
     found = (
         rows.receipt_from_row(row)
         for batch in statements.batches(attempts)
-        for row in connection.execute(
-            select(_receipt).where(_receipt.c.attempt_id.in_(batch))
-        ).mappings()
+        for row in connection.execute(_RECEIPTS, {"attempts": list(batch)}).mappings()
     )
     return {receipt.attempt: receipt for receipt in found}
 

@@ -58,7 +58,7 @@ class Database:
         try:
             return await connections.run(unit)
         except Exception as error:
-            translated = translate(self.address.label, error)
+            translated = translate(self.address.label, error, self.address.secrets)
             if translated is error:
                 raise
             raise translated from error

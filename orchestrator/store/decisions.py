@@ -1,23 +1,35 @@
 """What a run's driver writes: changes and intents, each all of it or nothing.
 
 Both look first and write then, so that what answers `Stale` or `Refused` has written nothing and
-leaves its neighbours in the same transaction alone. Rows are locked in one order: lease, run and
-wave, operations, log.
+leaves its neighbours in the same transaction alone. Rows are locked in one order: lease, run,
+wave, brake and incarnation, operations, log.
 """
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, bindparam, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, select, true, update
+from sqlalchemy.exc import IntegrityError
 
 from orchestrator.domain.model import Run, RunId, Wave
 from orchestrator.domain.operation import Intended, Operation
 from orchestrator.domain.record import Change, Lease, Move
 from orchestrator.ports import Refused, Saved, Stale
-from orchestrator.store import acts, attempts, events, leases, operations, rows, schema
+from orchestrator.store import (
+    acts,
+    attempts,
+    brakes,
+    events,
+    incarnation,
+    leases,
+    operations,
+    rows,
+    schema,
+)
 from orchestrator.store.chain import Line
 from orchestrator.store.lines import change_lines, move_line, run_changes, wave_changes
+from orchestrator.store.unit import UndoneError
 
 _run, _wave = schema.run, schema.wave
 _RUN_BEFORE: Final = (_run.c.id == bindparam("the_run"), _run.c.version == bindparam("before"))
@@ -35,8 +47,16 @@ _WRITE_WAVE: Final = update(_wave).where(
     _wave.c.run_id == bindparam("the_run"), _wave.c.position == bindparam("the_position")
 )
 _DOORS: Final = (
-    select(_run.c.status.label("run"), _wave.c.status.label("wave"), _wave.c.name)
+    select(
+        _run.c.status.label("run"),
+        _wave.c.status.label("wave"),
+        _wave.c.name,
+        *brakes.COLUMNS,
+        *incarnation.COLUMNS,
+    )
     .join(_wave, _wave.c.run_id == _run.c.id)
+    .join(schema.brake, true())
+    .join(schema.incarnation, true())
     .where(_run.c.id == bindparam("the_run"), _wave.c.position == bindparam("the_position"))
     .with_for_update(read=True)
 )
@@ -57,7 +77,7 @@ def record(connection: Connection, lease: Lease, change: Change) -> Saved | Stal
     _write_waves(connection, lease.run_id, change.waves)
     _write_moves(connection, change.moves)
     changes = {**run_changes(before, change.run), **wave_changes(befores, change.waves)}
-    lines = [*change_lines(lease.holder, change, changes), *_answers(connection, lease, change)]
+    lines = [*change_lines(change, changes), *_answers(connection, change)]
     events.append(connection, lease.run_id, lines)
     return Saved()
 
@@ -78,7 +98,7 @@ def intend(connection: Connection, lease: Lease, move: Move) -> Saved | Refused 
     if refused is not None:
         return refused
     attempts.insert(connection, lease, op, event)
-    operations.swap(connection, [move])
+    _take(connection, move)
     events.append(connection, lease.run_id, [move_line(move)])
     return Saved()
 
@@ -99,8 +119,13 @@ def _lost(lease: Lease) -> Stale:
 
 
 def _closed(connection: Connection, op: Operation) -> Refused | None:
-    """Lock the run and the wave against a halt, and see that both are open."""
+    """Lock the run, the wave and the brake against a halt, and see that all let VMs start, and
+    that the database may be believed."""
     row = connection.execute(_DOORS, {"the_run": op.run_id, "the_position": op.wave}).one()
+    if (safe_mode := incarnation.from_row(row)) is not None:
+        return Refused("safe_mode", safe_mode.text)
+    if (brake := brakes.from_row(row)) is not None:
+        return Refused("halted_all", brake.text)
     if row.run != "open":
         return Refused("run_not_open", f"the run is {row.run}")
     if row.wave != "open":
@@ -126,6 +151,22 @@ def _no_attempt_left(connection: Connection, op: Operation) -> Refused | None:
 
 
 # ------------------------------------------------------------------------------- what is written
+
+
+def _take(connection: Connection, move: Move) -> None:
+    """Move the operation to `submitting`, which takes its VM over all runs and daemons.
+
+    Two daemons on PostgreSQL may both have seen the VM free a moment ago: the index lets one of
+    them commit, and the other is told `busy` as if it had looked a moment later. Its transaction
+    is lost; the writer then repeats the neighbours. No savepoint: all others would pay for it.
+    """
+    try:
+        operations.swap(connection, [move])
+    except IntegrityError as error:
+        if schema.ONE_HOLDER not in str(error.orig):
+            raise
+        name = move.before.target.name
+        raise UndoneError(Refused("busy", f"{name} was taken by another run just now")) from error
 
 
 def _lock_run(connection: Connection, run: Run | None) -> RowMapping | None:
@@ -170,6 +211,6 @@ def _before(run: Run) -> dict[str, Any]:
     return {"the_run": run.id, "before": run.version - 1}
 
 
-def _answers(connection: Connection, lease: Lease, change: Change) -> list[Line]:
-    found = [acts.answer(connection, lease.holder, done) for done in change.acts]
+def _answers(connection: Connection, change: Change) -> list[Line]:
+    found = [acts.answer(connection, done) for done in change.acts]
     return [line for lines in found for line in lines]

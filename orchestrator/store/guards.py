@@ -120,6 +120,20 @@ _ATTEMPTS: Final = (
         message="no attempt begins unless its run and its wave are open",
     ),
     Guard(
+        name="attempt_needs_no_brake",
+        table="attempt",
+        on="INSERT",
+        condition="EXISTS (SELECT 1 FROM brake b WHERE b.halted)",
+        message="no attempt begins while everything is halted",
+    ),
+    Guard(
+        name="attempt_needs_trust",
+        table="attempt",
+        on="INSERT",
+        condition="EXISTS (SELECT 1 FROM incarnation i WHERE i.safe_since IS NOT NULL)",
+        message="no attempt begins while the database is in safe mode",
+    ),
+    Guard(
         name="attempt_needs_grant",
         table="attempt",
         on="INSERT",
@@ -196,7 +210,7 @@ def guards() -> Iterator[Guard]:
         yield Guard(
             name=f"{table}_is_kept", table=table, on="DELETE", condition=gone, message=message
         )
-    for table in ("fire", "pruned"):
+    for table in ("fire", "pruned", "brake", "incarnation"):
         yield Guard(
             name=f"{table}_is_kept",
             table=table,
@@ -208,19 +222,20 @@ def guards() -> Iterator[Guard]:
 
 def create(connection: Connection) -> None:
     """Create every guard anew."""
-    spell = _on_postgresql if connection.dialect.name == "postgresql" else _on_sqlite
+    spell = _on_postgresql if connection.dialect.name == "postgresql" else on_sqlite
     for guard in guards():
         for statement in spell(guard):
             connection.exec_driver_sql(statement)
 
 
-def _on_sqlite(guard: Guard) -> Iterator[str]:
+def on_sqlite(guard: Guard) -> tuple[str, str]:
+    """Return the statements that drop a guard and create it."""
     condition = guard.condition.format(is_not="IS NOT")
-    yield f"DROP TRIGGER IF EXISTS {guard.name}"
-    yield (
+    made = (
         f"CREATE TRIGGER {guard.name} BEFORE {guard.on} ON {guard.table} WHEN {condition}\n"
         f"BEGIN SELECT RAISE(ABORT, '{guard.message}'); END"
     )
+    return f"DROP TRIGGER IF EXISTS {guard.name}", made
 
 
 def _on_postgresql(guard: Guard) -> Iterator[str]:

@@ -4,9 +4,23 @@ A lease divides the work; it is no proof of anything towards Azure (design 12).
 """
 
 from datetime import timedelta
+from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, bindparam, func, or_, select, type_coerce, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Executable,
+    Interval,
+    Text,
+    bindparam,
+    func,
+    literal,
+    or_,
+    select,
+    type_coerce,
+    update,
+)
 
 from orchestrator.domain.model import RunId
 from orchestrator.domain.record import Lease
@@ -25,34 +39,20 @@ _HELD: Final = select(_lease.c.epoch).where(*_THE_LEASE).with_for_update(read=Tr
 
 def claim(connection: Connection, run_id: RunId, holder: str, ttl: timedelta) -> Lease | None:
     """Take a lease that is free, expired or already this holder's; the epoch grows by one."""
-    expires_at = _database_time(connection, ttl)
-    fresh = {"run_id": run_id, "holder": holder, "epoch": 1, "expires_at": expires_at}
-    free = or_(
-        _lease.c.holder.in_((NOBODY, holder)),
-        _lease.c.expires_at <= _database_time(connection),
-    )
-    statement = (
-        statements.insert(connection.dialect.name, _lease)
-        .values(fresh)
-        .on_conflict_do_update(
-            index_elements=["run_id"],
-            set_={"holder": holder, "epoch": _lease.c.epoch + 1, "expires_at": expires_at},
-            where=free,
-        )
-        .returning(_lease.c.epoch)
-    )
-    epoch = connection.execute(statement).scalar_one_or_none()
+    values = {"run_id": run_id, "the_holder": holder, "ttl": ttl}
+    statement = _claim(connection.dialect.name)
+    epoch = connection.execute(statement, _ahead(connection, values)).scalar_one_or_none()
     return None if epoch is None else Lease(run_id=run_id, holder=holder, epoch=epoch)
 
 
 def renew(connection: Connection, lease: Lease, ttl: timedelta) -> bool:
     """Extend a lease that nobody has taken since, expired or not."""
-    return _set(connection, lease, expires_at=_database_time(connection, ttl))
+    return _set(connection, lease, lease.holder, ttl)
 
 
 def release(connection: Connection, lease: Lease) -> bool:
     """Give a lease back; its epoch stays and goes on from there."""
-    return _set(connection, lease, holder=NOBODY, expires_at=_database_time(connection))
+    return _set(connection, lease, NOBODY, timedelta(0))
 
 
 def held(connection: Connection, lease: Lease) -> bool:
@@ -63,18 +63,59 @@ def held(connection: Connection, lease: Lease) -> bool:
     return connection.execute(_HELD, _key(lease)).scalar_one_or_none() is not None
 
 
-def _set(connection: Connection, lease: Lease, **values: Any) -> bool:  # noqa: ANN401 - SQL expressions
-    statement = update(_lease).where(*_THE_LEASE).values(values)
-    return connection.execute(statement, _key(lease)).rowcount == 1
+def _set(connection: Connection, lease: Lease, holder: str, ttl: timedelta) -> bool:
+    values = _key(lease) | {"new_holder": holder, "ttl": ttl}
+    statement = _change(connection.dialect.name)
+    return connection.execute(statement, _ahead(connection, values)).rowcount == 1
 
 
 def _key(lease: Lease) -> dict[str, Any]:
     return {"the_run": lease.run_id, "the_holder": lease.holder, "the_epoch": lease.epoch}
 
 
-def _database_time(connection: Connection, ahead: timedelta = timedelta(0)) -> ColumnElement[Any]:
+@cache
+def _claim(dialect: str) -> Executable:
+    holder = bindparam("the_holder", type_=_lease.c.holder.type)
+    expires_at = _after(dialect, bindparam("ttl", type_=_TTL[dialect]))
+    fresh = {"run_id": bindparam("run_id"), "holder": holder, "epoch": 1, "expires_at": expires_at}
+    free = or_(
+        _lease.c.holder.in_((NOBODY, holder)), _lease.c.expires_at <= _after(dialect, _NOW[dialect])
+    )
+    return (
+        statements.insert(dialect, _lease)
+        .values(fresh)
+        .on_conflict_do_update(
+            index_elements=["run_id"],
+            set_={"holder": holder, "epoch": _lease.c.epoch + 1, "expires_at": expires_at},
+            where=free,
+        )
+        .returning(_lease.c.epoch)
+    )
+
+
+@cache
+def _change(dialect: str) -> Executable:
+    expires_at = _after(dialect, bindparam("ttl", type_=_TTL[dialect]))
+    holder = bindparam("new_holder", type_=_lease.c.holder.type)
+    return update(_lease).where(*_THE_LEASE).values(holder=holder, expires_at=expires_at)
+
+
+def _after(dialect: str, ahead: ColumnElement[Any]) -> ColumnElement[Any]:
     """Return the database's time, so much ahead, as an expression."""
-    if connection.dialect.name == "postgresql":
+    if dialect == "postgresql":
         return func.clock_timestamp() + ahead
-    shift = f"{ahead.total_seconds():+.3f} seconds"
-    return type_coerce(func.strftime("%Y-%m-%dT%H:%M:%f000Z", "now", shift), Moment)
+    return type_coerce(func.strftime("%Y-%m-%dT%H:%M:%f000Z", "now", ahead), Moment)
+
+
+def _ahead(connection: Connection, values: dict[str, Any]) -> dict[str, Any]:
+    """Say a `ttl` as the database reads it."""
+    if connection.dialect.name == "postgresql":
+        return values
+    return values | {"ttl": f"{values['ttl'].total_seconds():+.3f} seconds"}
+
+
+_TTL: Final[dict[str, Any]] = {"postgresql": Interval(), "sqlite": Text()}
+_NOW: Final[dict[str, ColumnElement[Any]]] = {
+    "postgresql": literal(timedelta(0), Interval()),
+    "sqlite": literal("+0.000 seconds", Text()),
+}

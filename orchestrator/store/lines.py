@@ -9,7 +9,7 @@ from typing import Any
 
 from orchestrator.domain.model import Run, Wave
 from orchestrator.domain.operation import Operation
-from orchestrator.domain.record import Change, Fact, Move
+from orchestrator.domain.record import DAEMON, Change, Fact, Move
 from orchestrator.domain.states import STATE_NAMES, Why
 from orchestrator.store.chain import Line, detail_text
 from orchestrator.store.column_types import plain
@@ -48,7 +48,7 @@ def move_line(move: Move) -> Line:
     )
 
 
-def change_lines(driver: str, change: Change, changes: Changes) -> list[Line]:
+def change_lines(change: Change, changes: Changes) -> list[Line]:
     """Write the moves and facts of one change; the first fact brings what changed of the run and
     its waves. A change of theirs without a fact gets a line of its own.
 
@@ -56,7 +56,7 @@ def change_lines(driver: str, change: Change, changes: Changes) -> list[Line]:
     """
     facts = list(change.facts)
     if changes and not facts:
-        facts.append(_unsaid(driver, change, changes))
+        facts.append(_unsaid(change, changes))
     brought = [_fact_line(fact, {} if n else changes) for n, fact in enumerate(facts)]
     return [*(move_line(move) for move in change.moves), *brought]
 
@@ -117,12 +117,13 @@ def _fact_line(fact: Fact, changes: Changes) -> Line:
     )
 
 
-def _unsaid(driver: str, change: Change, changes: Changes) -> Fact:
+def _unsaid(change: Change, changes: Changes) -> Fact:
     times = [move.event.at for move in change.moves] + [done.at for done in change.acts]
     if not times:
         raise ValueError("a change of a run or a wave comes with the fact that says why")
+    by = change.acts[0].by if change.acts else DAEMON
     event = "wave.changed" if "waves" in changes else "run.changed"
-    return Fact(at=times[0], event=event, actor=driver, why=Why("", ""))
+    return Fact(at=times[0], event=event, actor=by, why=Why("", ""))
 
 
 def _selected_line(run: Run, op: Operation) -> Line:

@@ -13,9 +13,10 @@ from sqlalchemy import Connection, text
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_exponential
 
 from orchestrator.ports import Clock, StoreUnavailableError
-from orchestrator.store import lockfile, migrate
+from orchestrator.store import health, lockfile, migrate
 from orchestrator.store.address import parse
 from orchestrator.store.database import Database
+from orchestrator.store.high_water import HighWater, beside
 from orchestrator.store.sql import SqlStore
 from orchestrator.store.trouble import may_pass
 from orchestrator.store.unit import Unit
@@ -63,28 +64,47 @@ async def open_store(
     durable: bool = True,
     on_commit: Hook | None = None,
     attempts: int = ATTEMPTS,
+    high_water: Path | None = None,
 ) -> AsyncIterator[SqlStore]:
     """Open a store to work with: its schema is brought up to date, and a SQLite file is locked.
 
     `url` is `sqlite:///FILE` or `postgresql://USER@HOST/DATABASE`; without `durable` SQLite does
     not wait for the disk; `on_commit` is told the units and seconds of each commit; `attempts` is
-    how often the first connection is tried. On the way out what waits is written, even when
-    cancelled.
+    how often the first connection is tried. A file at `high_water` remembers how far a PostgreSQL
+    database had come (beside a SQLite file there always is one): one that went back in time is
+    put into safe mode here. On the way out what waits is written, even when cancelled.
     Raises `DatabaseBusyError` when another process has the file, `SchemaError` for a schema of
-    another version, `StoreUnavailableError` when the database is out of reach.
+    another version, `StoreUnavailableError` when the database is out of reach, damaged, or a file
+    on a network file system.
     """
     address = parse(url)
     async with AsyncExitStack() as stack:
         if address.file is not None:
+            health.refuse_network(address)
             stack.enter_context(lockfile.only_one(address.file))
             _create(address.file)
+            high_water = beside(address.file)
         database = Database(address, durable=durable)
         stack.push_async_callback(database.close)
         await _reach(database.write, clock, attempts)
-        await migrate.upgrade(database)
-        writer = Writer(database, clock, on_commit)
+        await _prepare(database)
+        keeper = HighWater(high_water, clock)
+        stack.callback(keeper.close)
+        keeper.keep(await database.write(keeper.first))
+        writer = Writer(database, clock, on_commit, keeper)
         await stack.enter_async_context(_running(writer))
         yield SqlStore(_Daily(writer, database))
+
+
+async def _prepare(database: Database) -> None:
+    """See that the database is whole and of today's schema."""
+    label = database.address.label
+    if database.address.file is None:
+        await migrate.upgrade(database)
+        return
+    await database.read(lambda c: health.refuse_damaged(c, label))
+    await migrate.upgrade(database)
+    await database.write(lambda c: health.refuse_strange(c, label))
 
 
 @asynccontextmanager

@@ -1,9 +1,11 @@
 """A PostgreSQL server over asyncpg: who writes, who reads, how long anything may take."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
 
+from sqlalchemy import NullPool
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -37,6 +39,24 @@ def altering(url: URL) -> "Sessions":
     return Sessions(url, 1, {}, command_timeout=None)
 
 
+@asynccontextmanager
+async def listening(url: URL) -> AsyncIterator[Any]:
+    """Give asyncpg's own connection, in no transaction: for who waits for notices. Raises whatever
+    the driver raises."""
+    options = {
+        "server_settings": {"application_name": "orchestrator"},
+        "target_session_attrs": "primary",
+        "timeout": _CONNECT_SECONDS,
+        "command_timeout": 2 * STATEMENT_SECONDS,
+    }
+    engine = create_async_engine(url, poolclass=NullPool, connect_args=options)
+    try:
+        async with engine.connect() as connection:
+            yield (await connection.get_raw_connection()).driver_connection
+    finally:
+        await engine.dispose()
+
+
 class Sessions:
     """Sessions on one server. Raises `StoreUnavailableError` where asyncpg is not installed."""
 
@@ -59,6 +79,7 @@ class Sessions:
         }
         options: dict[str, Any] = {"isolation_level": "REPEATABLE READ"} if snapshot else {}
         options |= {"connect_args": connect, "pool_size": size, "max_overflow": 0}
+        options["hide_parameters"] = True  # signed URLs are among them
         try:
             self._engine = create_async_engine(url, **options)
         except ModuleNotFoundError as error:

@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 from orchestrator.store import schema
-from orchestrator.store.column_types import MomentText
+from orchestrator.store.column_types import MomentText, plain
 
 _KINDS: Final[Mapping[str, type[TypeEngine[Any]]]] = {
     "": Text,
@@ -75,6 +75,9 @@ _ATTEMPTS: Final = _view(
 )
 _EVENTS: Final = _view("v_events", "seq:number at:time run_id vm_id event actor why detail")
 _SCHEDULES: Final = _view("v_schedules", "plan next_fire:time last_fire:time last_result")
+_DATABASE: Final = _view(
+    "v_database", "incarnation confirmed:number safe_since:time safe_code safe_reason"
+)
 
 VIEWS: Final[Mapping[str, Table]] = _views.tables
 """Every public view by its name; its columns are in the documented order."""
@@ -128,7 +131,7 @@ def _fitting(column: Column[Any], value: str | int) -> str | int | bool:
     kind = column.type
     if isinstance(kind, Boolean):
         return bool(int(value))
-    return int(value) if isinstance(kind, Integer) else str(value)
+    return int(value) if isinstance(kind, Integer) else plain(str(value))
 
 
 def _place_of_wave() -> ColumnElement[Any]:
@@ -145,4 +148,5 @@ _ORDER: Final[Mapping[str, Sequence[ColumnElement[Any]]]] = {
     "v_attempts": (_ATTEMPTS.c.intent_at, _ATTEMPTS.c.client_request_id),
     "v_events": (_EVENTS.c.run_id, _EVENTS.c.seq),
     "v_schedules": (_SCHEDULES.c.plan,),
+    "v_database": (_DATABASE.c.incarnation,),
 }

@@ -1,20 +1,37 @@
 """Runs: opened with all their rows, named, and read as one picture."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, RowMapping, Select, exists, or_, select
 
 from orchestrator.domain.model import AttemptId, Run, RunId, VmId, Wave
 from orchestrator.domain.operation import Operation
 from orchestrator.domain.record import Fact, Fire, Receipt, Snapshot, Watch
-from orchestrator.ports import Refused, Saved
-from orchestrator.store import acts, events, rows, schedules, schema, statements
+from orchestrator.ports import DamagedError, Refused, Saved
+from orchestrator.store import (
+    acts,
+    brakes,
+    events,
+    incarnation,
+    notices,
+    rows,
+    schedules,
+    schema,
+    statements,
+)
 from orchestrator.store.lines import opening_lines
 from orchestrator.store.operation_rows import operation_from_row, operation_to_row
 
 _run, _wave, _operation = schema.run, schema.wave, schema.operation
 _watch, _receipt = schema.watch, schema.receipt
+
+_ASKED: Final = exists().where(schema.act.c.run_id == _run.c.id, ~acts.is_answered)
+_OPEN: Final = (
+    select(_run.c.id)
+    .where(or_(_run.c.closed_at.is_(None), _ASKED))
+    .order_by(_run.c.opened_at, _run.c.id)
+)
 
 
 def open_run(
@@ -37,6 +54,7 @@ def open_run(
     if fire is not None:
         schedules.fire(connection, fire)
     events.append(connection, run.id, opening_lines(run, waves, operations, facts))
+    notices.tell(connection, run.id)
     return Saved()
 
 
@@ -49,13 +67,7 @@ def open_run_of(connection: Connection, plan: str) -> RunId | None:
 
 def open_runs(connection: Connection) -> Sequence[RunId]:
     """Name the runs that are not closed, and closed ones with an act that waits, oldest first."""
-    asked = exists().where(schema.act.c.run_id == _run.c.id, ~acts.is_answered)
-    query = (
-        select(_run.c.id)
-        .where(or_(_run.c.closed_at.is_(None), asked))
-        .order_by(_run.c.opened_at, _run.c.id)
-    )
-    return [RunId(run_id) for run_id in connection.execute(query).scalars()]
+    return [RunId(run_id) for run_id in connection.execute(_OPEN).scalars()]
 
 
 def queued_elsewhere(connection: Connection, vms: Sequence[VmId]) -> Mapping[VmId, RunId]:
@@ -74,10 +86,23 @@ def queued_elsewhere(connection: Connection, vms: Sequence[VmId]) -> Mapping[VmI
 
 
 def load(connection: Connection, run_id: RunId) -> Snapshot:
-    """Read a run as its rows say it is. Raises `LookupError` when there is none."""
-    row = connection.execute(select(_run).where(_run.c.id == run_id)).mappings().one_or_none()
-    if row is None:
+    """Read a run as its rows say it is. Raises `LookupError` when there is none, `DamagedError`
+    when its rows say nothing that could be."""
+    there = exists().where(_run.c.id == run_id)
+    if not connection.execute(select(there)).scalar_one():
         raise LookupError(f"there is no run {run_id}")
+    try:
+        return _loaded(connection, run_id)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        what = (str(error).splitlines() or [""])[0][:200]
+        raise DamagedError(
+            f"The rows of the run {run_id} are damaged ({type(error).__name__}: {what});"
+            " `orchestrator db check` says more."
+        ) from error
+
+
+def _loaded(connection: Connection, run_id: RunId) -> Snapshot:
+    row = connection.execute(select(_run).where(_run.c.id == run_id)).mappings().one()
     mine = _operation.c.run_id == run_id
     operations = select(_operation).where(mine).order_by(_operation.c.wave, _operation.c.vm_id)
     waves = select(_wave).where(_wave.c.run_id == run_id).order_by(_wave.c.position)
@@ -104,6 +129,10 @@ def _known(connection: Connection, run: Run) -> Saved | Refused | None:
 
 def _in_the_way(connection: Connection, run: Run, fire: Fire | None) -> Refused | None:
     """A retry's run stands beside the run it came from, and in nobody's way (design 3)."""
+    if (safe_mode := incarnation.safe_mode(connection)) is not None:
+        return Refused("safe_mode", safe_mode.text)
+    if (brake := brakes.seen(connection)) is not None:
+        return Refused("halted_all", brake.text)
     plan = run.plan.name
     other = open_run_of(connection, plan)
     if other is not None and run.parent is None:

@@ -4,46 +4,27 @@ Times are `Moment`, text is `PlainText`, a JSON document is text. Which rows may
 is held by the triggers of `guards.py`.
 """
 
+from typing import Final
+
 from sqlalchemy import (
-    Boolean,
     Column,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
-    Integer,
     LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
     Table,
-    text,
 )
 
-from orchestrator.store.column_types import Moment, PlainText
+from orchestrator.store.column_types import PlainText
+from orchestrator.store.columns import NAMES, flag, number, only, text, time
 
-metadata = MetaData(
-    naming_convention={
-        "pk": "pk_%(table_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "ix": "ix_%(table_name)s_%(column_0_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_name)s",
-    }
-)
-
-
-def _text(name: str, *, null: bool = False) -> Column[str]:
-    return Column(name, PlainText, nullable=null)
-
-
-def _time(name: str, *, null: bool = False) -> Column[object]:
-    return Column(name, Moment, nullable=null)
-
-
-def _number(name: str, *, null: bool = False) -> Column[int]:
-    return Column(name, Integer, nullable=null)
-
-
-def _flag(name: str, *, null: bool = False) -> Column[bool]:
-    return Column(name, Boolean, nullable=null)
+metadata = MetaData(naming_convention=NAMES)
+ONE_HOLDER: Final = "uq_operation_vm_id_held"
+"""The index that lets a VM be in flight in one run only."""
+LEFT: Final = "state IN ('needs_human', 'verifying')"
+"""The operations that are looked at although their run has ended."""
 
 
 def _run() -> Column[str]:
@@ -54,31 +35,24 @@ def _of_operation() -> ForeignKeyConstraint:
     return ForeignKeyConstraint(["run_id", "vm_id"], ["operation.run_id", "operation.vm_id"])
 
 
-def _only(index: Index, where: str) -> Index:
-    """Make an index partial, in the same words on both databases."""
-    index.dialect_options["sqlite"]["where"] = text(where)
-    index.dialect_options["postgresql"]["where"] = text(where)
-    return index
-
-
 # ------------------------------------------------------------------ a run and what it is made of
 
 run = Table(
     "run",
     metadata,
     Column("id", PlainText, primary_key=True),
-    _text("plan"),
-    _text("spec"),  # the resolved plan, a JSON document
-    _text("status"),
-    _text("reason"),
-    _number("version"),
-    _text("config_hash"),
-    _text("opened_by"),
-    _text("parent", null=True),
-    _time("opened_at"),
-    _time("deadline_at"),
-    _time("closed_at", null=True),
-    _only(Index("uq_run_plan_open", "plan", unique=True), "closed_at IS NULL AND parent IS NULL"),
+    text("plan"),
+    text("spec"),  # the resolved plan, a JSON document
+    text("status"),
+    text("reason"),
+    number("version"),
+    text("config_hash"),
+    text("opened_by"),
+    text("parent", null=True),
+    time("opened_at"),
+    time("deadline_at"),
+    time("closed_at", null=True),
+    only(Index("uq_run_plan_open", "plan", unique=True), "closed_at IS NULL AND parent IS NULL"),
     Index("ix_run_opened_at", "opened_at"),
 )
 
@@ -86,74 +60,76 @@ wave = Table(
     "wave",
     metadata,
     _run(),
-    _number("position"),
-    _text("name"),
-    _text("spec"),  # the wave as configured, a JSON document
-    _number("vms"),
-    _text("status"),
-    _text("reason"),
-    _number("allowed", null=True),
-    _number("max_parallel", null=True),
-    _time("opened_at", null=True),
-    _time("baking_until", null=True),
-    _time("closed_at", null=True),
-    _flag("excused"),
+    number("position"),
+    text("name"),
+    text("spec"),  # the wave as configured, a JSON document
+    number("vms"),
+    text("status"),
+    text("reason"),
+    number("allowed", null=True),
+    number("max_parallel", null=True),
+    time("opened_at", null=True),
+    time("baking_until", null=True),
+    time("closed_at", null=True),
+    flag("excused"),
     PrimaryKeyConstraint("run_id", "position"),
 )
 
 operation = Table(
     "operation",
     metadata,
-    _text("run_id"),
-    _text("vm_id"),
-    _number("wave"),
-    _text("vm_name"),
-    _text("subscription_id"),
-    _text("resource_group"),
-    _text("region"),
-    _text("os"),
-    _text("state"),
-    _number("attempt"),
-    _number("version"),
-    _time("started_at", null=True),
-    _flag("forgiven"),
+    text("run_id"),
+    text("vm_id"),
+    number("wave"),
+    text("vm_name"),
+    text("subscription_id"),
+    text("resource_group"),
+    text("region"),
+    text("os"),
+    text("state"),
+    number("attempt"),
+    number("version"),
+    time("started_at", null=True),
+    flag("forgiven"),
     # What a state knows: each column is null in the states that do not know it.
-    _time("since", null=True),
-    _time("not_before", null=True),
-    _text("wait", null=True),
-    _time("busy_since", null=True),
-    _text("reason_code", null=True),
-    _text("reason", null=True),
-    _text("attempt_id", null=True),
-    _time("intent_at", null=True),
-    _text("baseline_id", null=True),
-    _time("settle_at", null=True),
-    _text("conflict", null=True),
-    _text("activity_id", null=True),
-    _time("deadline_at", null=True),
-    _flag("tracked", null=True),
-    _time("locked_until", null=True),
-    _text("outcome", null=True),
-    _text("failure_class", null=True),
-    _time("finished_at", null=True),
+    time("since", null=True),
+    time("not_before", null=True),
+    text("wait", null=True),
+    time("busy_since", null=True),
+    text("reason_code", null=True),
+    text("reason", null=True),
+    text("attempt_id", null=True),
+    time("intent_at", null=True),
+    text("baseline_id", null=True),
+    time("settle_at", null=True),
+    text("conflict", null=True),
+    text("activity_id", null=True),
+    time("deadline_at", null=True),
+    flag("tracked", null=True),
+    time("locked_until", null=True),
+    text("outcome", null=True),
+    text("failure_class", null=True),
+    time("finished_at", null=True),
     # The summary of the result, where the state has one.
-    _text("result_status", null=True),
-    _number("installed", null=True),
-    _number("failed", null=True),
-    _number("pending", null=True),
-    _number("excluded", null=True),
-    _number("not_selected", null=True),
-    _text("reboot_status", null=True),
-    _flag("window_exceeded", null=True),
-    _text("error_code", null=True),
-    _text("error_message", null=True),
+    text("result_status", null=True),
+    number("installed", null=True),
+    number("failed", null=True),
+    number("pending", null=True),
+    number("excluded", null=True),
+    number("not_selected", null=True),
+    text("reboot_status", null=True),
+    flag("window_exceeded", null=True),
+    text("error_code", null=True),
+    text("error_message", null=True),
     PrimaryKeyConstraint("run_id", "vm_id"),
     ForeignKeyConstraint(["run_id", "wave"], ["wave.run_id", "wave.position"]),
     Index("ix_operation_vm_id", "vm_id"),
+    # What an ended run may still have to do; few rows, asked for every few seconds.
+    only(Index("ix_operation_run_id_left", "run_id"), LEFT),
     # One installation per VM, over all runs and daemons. A `verifying` operation blocks by query
     # only: it may come back from `needs_human` after its lock ran out and another run began.
-    _only(
-        Index("uq_operation_vm_id_held", "vm_id", unique=True),
+    only(
+        Index(ONE_HOLDER, "vm_id", unique=True),
         "state IN ('submitting', 'unknown', 'in_progress')",
     ),
 )
@@ -161,12 +137,12 @@ operation = Table(
 watch = Table(
     "watch",
     metadata,
-    _text("run_id"),
-    _text("vm_id"),
-    _time("next_at"),
-    _number("polls"),
-    _time("last_at", null=True),
-    _flag("by_view"),
+    text("run_id"),
+    text("vm_id"),
+    time("next_at"),
+    number("polls"),
+    time("last_at", null=True),
+    flag("by_view"),
     PrimaryKeyConstraint("run_id", "vm_id"),
     _of_operation(),
 )
@@ -177,25 +153,25 @@ attempt = Table(
     "attempt",
     metadata,
     Column("id", PlainText, primary_key=True),  # the `x-ms-client-request-id`
-    _text("run_id"),
-    _text("vm_id"),
-    _number("number"),
-    _time("intent_at"),
-    _text("baseline_id", null=True),
-    _text("holder"),
-    _number("epoch"),
-    _time("sent_at", null=True),
-    _time("ended_at", null=True),
-    _text("ended_as", null=True),
-    _number("http_status", null=True),
-    _text("activity_id", null=True),
-    _text("verdict", null=True),
-    _text("superseded_verdict", null=True),
+    text("run_id"),
+    text("vm_id"),
+    number("number"),
+    time("intent_at"),
+    text("baseline_id", null=True),
+    text("holder"),
+    number("epoch"),
+    time("sent_at", null=True),
+    time("ended_at", null=True),
+    text("ended_as", null=True),
+    number("http_status", null=True),
+    text("activity_id", null=True),
+    text("verdict", null=True),
+    text("superseded_verdict", null=True),
     _of_operation(),
     Index("ix_attempt_run_id_vm_id", "run_id", "vm_id", "number", "intent_at"),
     Index("ix_attempt_activity_id", "activity_id"),
     # At most one intent of each number that Azure may have taken.
-    _only(
+    only(
         Index("uq_attempt_number_taken", "run_id", "vm_id", "number", unique=True),
         "ended_as IS NULL OR ended_as IN ('accepted', 'unknown')",
     ),
@@ -205,23 +181,23 @@ receipt = Table(
     "receipt",
     metadata,
     Column("attempt_id", PlainText, ForeignKey("attempt.id"), primary_key=True),
-    _time("at"),
-    _text("status_url"),  # signed, about 3.4 KB: a secret, in no view and no log
-    _text("location_url"),
-    _text("activity_id", null=True),
+    time("at"),
+    text("status_url"),  # signed, about 3.4 KB: a secret, in no view and no log
+    text("location_url"),
+    text("activity_id", null=True),
     Index("ix_receipt_activity_id", "activity_id"),
 )
 
 permission = Table(  # a grant; that word belongs to SQL
     "permission",
     metadata,
-    _text("run_id"),
-    _text("vm_id"),
-    _number("attempt"),
-    _text("kind"),
-    _text("actor"),
-    _text("why"),
-    _time("at"),
+    text("run_id"),
+    text("vm_id"),
+    number("attempt"),
+    text("kind"),
+    text("actor"),
+    text("why"),
+    time("at"),
     PrimaryKeyConstraint("run_id", "vm_id", "attempt"),
     _of_operation(),
 )
@@ -230,9 +206,9 @@ result = Table(
     "result",
     metadata,
     Column("attempt_id", PlainText, ForeignKey("attempt.id"), nullable=False),
-    _time("at"),
-    _text("activity_id"),
-    _text("status"),
+    time("at"),
+    text("activity_id"),
+    text("status"),
     Column("raw", LargeBinary, nullable=False),  # Azure's own JSON, zlib
     PrimaryKeyConstraint("attempt_id", "at"),
 )
@@ -240,14 +216,14 @@ result = Table(
 patch = Table(
     "patch",
     metadata,
-    _text("run_id"),
-    _text("vm_id"),
-    _text("patch_id"),
-    _text("name"),
-    _text("version"),
-    _text("kb_id"),
-    _text("classifications"),
-    _text("state"),
+    text("run_id"),
+    text("vm_id"),
+    text("patch_id"),
+    text("name"),
+    text("version"),
+    text("kb_id"),
+    text("classifications"),
+    text("state"),
     PrimaryKeyConstraint("run_id", "vm_id", "patch_id"),
     _of_operation(),
 )
@@ -257,15 +233,15 @@ patch = Table(
 event = Table(
     "event",
     metadata,
-    _text("run_id"),  # empty: the system's own chain
-    _number("seq"),
-    _time("at"),
-    _text("vm_id", null=True),
-    _text("event"),
-    _text("actor"),
-    _text("why"),
-    _text("detail"),
-    _text("hash"),
+    text("run_id"),  # empty: the system's own chain
+    number("seq"),
+    time("at"),
+    text("vm_id", null=True),
+    text("event"),
+    text("actor"),
+    text("why"),
+    text("detail"),
+    text("hash"),
     PrimaryKeyConstraint("run_id", "seq"),
     Index("ix_event_at", "at"),
 )
@@ -274,8 +250,8 @@ event_head = Table(
     "event_head",
     metadata,
     Column("run_id", PlainText, primary_key=True),
-    _number("seq"),
-    _text("hash"),
+    number("seq"),
+    text("hash"),
 )
 
 # ------------------------------------------------------------------------- people and daemons
@@ -285,14 +261,14 @@ act = Table(
     metadata,
     Column("id", PlainText, primary_key=True),
     _run(),
-    _text("kind"),
-    _text("actor"),
-    _text("because"),
-    _time("at"),
-    _text("vms"),  # a JSON list
-    _text("wave", null=True),
-    _text("code", null=True),
-    _text("resolution", null=True),
+    text("kind"),
+    text("actor"),
+    text("because"),
+    time("at"),
+    text("vms"),  # a JSON list
+    text("wave", null=True),
+    text("code", null=True),
+    text("resolution", null=True),
     Index("ix_act_run_id", "run_id"),
 )
 
@@ -300,17 +276,39 @@ act_done = Table(
     "act_done",
     metadata,
     Column("act_id", PlainText, ForeignKey("act.id"), primary_key=True),
-    _time("at"),
-    _text("result"),
+    time("at"),
+    text("result"),
 )
 
 lease = Table(
     "lease",
     metadata,
     Column("run_id", PlainText, ForeignKey("run.id"), primary_key=True),
-    _text("holder"),  # empty: given back
-    _number("epoch"),
-    _time("expires_at"),  # by the database's clock
+    text("holder"),  # empty: given back
+    number("epoch"),
+    time("expires_at"),  # by the database's clock
+)
+
+brake = Table(  # one row, from the first day on: every intent locks it
+    "brake",
+    metadata,
+    Column("scope", PlainText, primary_key=True),
+    flag("halted"),
+    time("at", null=True),
+    text("actor", null=True),
+    text("because", null=True),
+)
+
+incarnation = Table(  # one row, from the first day on: which database this is, and is it believed?
+    "incarnation",
+    metadata,
+    Column("incarnation", PlainText, primary_key=True),
+    text("place"),  # where it was last found well; empty: not used yet
+    number("confirmed"),
+    number("seq"),  # groups of writes; on PostgreSQL its own log is the measure
+    time("safe_since", null=True),
+    text("safe_code", null=True),
+    text("safe_reason", null=True),
 )
 
 # --------------------------------------------------------------------------------- schedules
@@ -319,20 +317,20 @@ schedule = Table(
     "schedule",
     metadata,
     Column("plan", PlainText, primary_key=True),
-    _text("rule"),
-    _time("first_seen"),
-    _time("next_fire", null=True),
+    text("rule"),
+    time("first_seen"),
+    time("next_fire", null=True),
 )
 
 fire = Table(
     "fire",
     metadata,
-    _text("plan"),
-    _text("local"),
-    _time("at"),
-    _text("result"),
-    _text("reason"),
-    _text("run_id", null=True),
+    text("plan"),
+    text("local"),
+    time("at"),
+    text("result"),
+    text("reason"),
+    text("run_id", null=True),
     PrimaryKeyConstraint("plan", "local"),
     Index("ix_fire_plan_at", "plan", "at"),
 )
@@ -343,11 +341,11 @@ pruned = Table(  # what was here: written before a run's rows may be deleted, an
     "pruned",
     metadata,
     Column("run_id", PlainText, primary_key=True),
-    _text("plan"),
-    _time("opened_at"),
-    _time("closed_at"),
-    _number("events"),
-    _text("hash"),  # the head of its chain, for whoever kept a copy of the log
-    _time("at"),
-    _text("actor"),
+    text("plan"),
+    time("opened_at"),
+    time("closed_at"),
+    number("events"),
+    text("hash"),  # the head of its chain, for whoever kept a copy of the log
+    time("at"),
+    text("actor"),
 )

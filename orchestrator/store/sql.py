@@ -8,20 +8,26 @@ from orchestrator.domain.model import ActivityId, AttemptId, Run, RunId, VmId, W
 from orchestrator.domain.operation import Operation
 from orchestrator.domain.record import (
     Act,
+    Brake,
     Change,
     Fact,
     Fire,
+    Heed,
     Lease,
     Move,
     Receipt,
+    SafeMode,
     Snapshot,
     Watch,
 )
 from orchestrator.ports import Refused, Saved, Stale
 from orchestrator.store import (
     acts,
+    brakes,
     decisions,
     events,
+    incarnation,
+    late,
     leases,
     operations,
     public,
@@ -73,6 +79,10 @@ class SqlStore:
     async def open_runs(self) -> Sequence[RunId]:
         """Name the runs that a daemon must look after, oldest first."""
         return await self._read(runs.open_runs)
+
+    async def late_runs(self, now: datetime) -> Sequence[RunId]:
+        """Name the closed runs in which a look is due."""
+        return await self._read(lambda c: late.runs(c, now))
 
     async def queued_elsewhere(self, vms: Sequence[VmId]) -> Mapping[VmId, RunId]:
         """Tell which of these VMs still wait in an open run."""
@@ -128,9 +138,41 @@ class SqlStore:
         """Insert a person's act."""
         await self._write(lambda c: acts.ask(c, act))
 
+    async def heed(self, run_id: RunId) -> Heed:
+        """Read what stands above a run, in one picture."""
+        return await self._read(
+            lambda c: Heed(
+                brake=brakes.read(c),
+                safe_mode=incarnation.safe_mode(c),
+                acts=tuple(acts.waiting(c, run_id)),
+            )
+        )
+
     async def acts(self, run_id: RunId) -> Sequence[Act]:
         """Read the acts that wait to be applied, oldest first."""
         return await self._read(lambda c: acts.waiting(c, run_id))
+
+    async def brake(self) -> Brake | None:
+        """Read the fleet-wide halt."""
+        return await self._read(brakes.read)
+
+    async def halt_all(self, brake: Brake) -> bool:
+        """Halt everything. False: it was halted already."""
+        return await self._write(lambda c: brakes.halt(c, brake))
+
+    async def resume_all(self, at: datetime, actor: str, because: str) -> bool:
+        """Lift the fleet-wide halt. False: there was none."""
+        return await self._write(
+            lambda c: brakes.lift(c, Brake(at=at, actor=actor, because=because))
+        )
+
+    async def safe_mode(self) -> SafeMode | None:
+        """Read whether the database is in safe mode."""
+        return await self._read(incarnation.safe_mode)
+
+    async def confirm(self, at: datetime, actor: str, because: str) -> SafeMode | None:
+        """End safe mode. None: there was nothing to confirm."""
+        return await self._write(lambda c: incarnation.confirm(c, at, actor, because))
 
     async def fire(self, fire: Fire) -> bool:
         """Insert a fire that opened no run. False: it is already there."""

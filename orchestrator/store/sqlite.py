@@ -46,6 +46,7 @@ class Threads:
             connect_args={"isolation_level": None, "timeout": _BUSY_MILLISECONDS / 1000},
             pool_size=size,
             max_overflow=0,
+            hide_parameters=True,  # signed URLs are among them
         )
         always = [f"busy_timeout = {_BUSY_MILLISECONDS}", "foreign_keys = ON"]
         event.listen(self._engine, "connect", _with([*always, *pragmas]))

@@ -2,11 +2,13 @@
 somebody here made a mistake (the error itself). A password is never in the sentence."""
 
 import os
+from collections.abc import Iterable
 from typing import Final
 
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from orchestrator.domain.foreign import REDACTED, redact
 from orchestrator.ports import StoreUnavailableError
 
 _OUR_FAULT: Final = {"0A", "21", "22", "23", "26", "34", "42"}
@@ -14,6 +16,10 @@ _OUR_FAULT: Final = {"0A", "21", "22", "23", "26", "34", "42"}
 _OUR_FAULT_HERE: Final = {1, 18, 19, 20, 21, 25}
 """SQLite's ERROR, TOOBIG, CONSTRAINT, MISMATCH, MISUSE, RANGE."""
 _PERMISSION: Final = "42501"
+_DAMAGED: Final = {11, 26}
+"""SQLite's CORRUPT and NOTADB."""
+_STRANGE_HEADER: Final = "unsupported file format"
+RESTORE: Final = "restore a copy made with `orchestrator db backup`"
 
 
 class DatabaseBusyError(StoreUnavailableError):
@@ -28,15 +34,19 @@ class SchemaError(StoreUnavailableError):
     """The schema of this database is not the one that this version works with."""
 
 
-def translate(where: str, error: Exception) -> Exception:
+def translate(where: str, error: Exception, secrets: Iterable[str] = ()) -> Exception:
     """Return `StoreUnavailableError` when the database is the reason, else the error as it is.
 
-    `where` names the database for people.
+    `where` names the database for people; `secrets` are hidden in what the server says.
     """
     if isinstance(error, StoreUnavailableError):
         return error
     reason = _reason(error)
-    return error if reason is None else StoreUnavailableError(f"The database {where} {reason}.")
+    if reason is None:
+        return error
+    for secret in secrets:
+        reason = reason.replace(secret, REDACTED)
+    return StoreUnavailableError(f"The database {where} {redact(reason)}.")
 
 
 def may_pass(error: Exception) -> bool:
@@ -52,17 +62,26 @@ def _reason(error: Exception) -> str | None:
         return "does not answer: it took too long"
     if isinstance(driver, OSError):
         return f"does not answer: {_sentence(_system_word(driver))}"
+    if isinstance(driver, UnicodeDecodeError):  # SQLite repeats a name that is no text any more
+        return f"is damaged: it holds what is no text; {RESTORE}"
     state = getattr(driver, "sqlstate", None)
     if state is not None:
         ours = state[:2] in _OUR_FAULT and state != _PERMISSION
         return None if ours else f"refuses: {_sentence(driver)}"
     code = getattr(driver, "sqlite_errorcode", None)
     if code is not None:
-        return None if code & 0xFF in _OUR_FAULT_HERE else f"refuses: {_sentence(driver)}"
+        return _of_sqlite(driver, code & 0xFF)
     lost = isinstance(error, OperationalError | InterfaceError)
     if lost or type(driver).__module__.partition(".")[0] == "asyncpg":
         return f"does not answer: {_sentence(driver)}"
     return None
+
+
+def _of_sqlite(driver: BaseException, code: int) -> str | None:
+    said = _sentence(driver)
+    if code in _DAMAGED or said == _STRANGE_HEADER:
+        return f"is damaged: {said}; {RESTORE}"
+    return None if code in _OUR_FAULT_HERE else f"refuses: {said}"
 
 
 def _driver_error(error: BaseException) -> BaseException:

@@ -13,7 +13,9 @@ from sqlalchemy import Connection
 
 from orchestrator.ports import Clock, StoreUnavailableError
 from orchestrator.store.database import Database
-from orchestrator.store.unit import Unit
+from orchestrator.store.high_water import HighWater
+from orchestrator.store.incarnation import Stand
+from orchestrator.store.unit import UndoneError, Unit
 
 T = TypeVar("T")
 Hook = Callable[[int, float], None]
@@ -35,10 +37,17 @@ class Writer:
     Its owner runs `run()` as a task and ends it with `close()`, which lets it finish what waits.
     """
 
-    def __init__(self, database: Database, clock: Clock, on_commit: Hook | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        on_commit: Hook | None = None,
+        high_water: HighWater | None = None,
+    ) -> None:
         self._database = database
         self._clock = clock
         self._on_commit = on_commit or _ignore
+        self._high_water = high_water
         self._jobs: deque[_Job[Any]] = deque()
         self._wake = asyncio.Event()
         self._closing = False
@@ -100,6 +109,8 @@ class Writer:
             except StoreUnavailableError as error:
                 gone = error
                 _fail(job, error)
+            except UndoneError as undone:  # alone in its transaction, it undoes no neighbour's
+                _answer(job, undone.answer)
             except Exception as error:  # noqa: BLE001 - the caller's to see
                 _fail(job, error)
             else:
@@ -107,11 +118,18 @@ class Writer:
                 self._on_commit(1, seconds)
 
     async def _commit(self, units: Sequence[Unit[Any]]) -> tuple[Sequence[Any], float]:
-        def together(connection: Connection) -> Sequence[Any]:
-            return [unit(connection) for unit in units]
+        high_water = self._high_water
+
+        def together(connection: Connection) -> tuple[Sequence[Any], Stand | None]:
+            if high_water is None:
+                return [unit(connection) for unit in units], None
+            high_water.begin(connection)
+            return [unit(connection) for unit in units], high_water.end(connection)
 
         begun = self._clock.monotonic()
-        values = await self._database.write(together)
+        values, stand = await self._database.write(together)
+        if high_water is not None and stand is not None:
+            high_water.keep(stand)
         return values, self._clock.monotonic() - begun
 
     def _closed(self) -> StoreUnavailableError:

@@ -10,20 +10,36 @@ import sys
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from orchestrator.clock import WallClock
+from orchestrator.http.client import Declined, Sent, Unreachable, send
+from orchestrator.http.token import read_token
 from orchestrator.ports import StoreUnavailableError
 from orchestrator.simulator.fleetfile import machine_to_json
 from orchestrator.simulator.machines import Machine
 from orchestrator.store.opening import open_reading
+from orchestrator.store.sql import SqlStore
 
+T = TypeVar("T")
 ROOT = Path(__file__).parents[2]
 TOKEN = {"ACCEPTANCE_TOKEN": "a-token"}
+FIRST = "orchestrator"
+"""The configuration that is found without being named."""
+TRACKING = "poll: 3s, settle: 4s, send_within: 2s, request_timeout: 3s"
+_CONFIG = """\
+azure:
+  cloud: {{endpoint: "{endpoint}"}}
+  credential: {{fixed_token: ACCEPTANCE_TOKEN}}
+database: "{database}"
+http: {{listen: "127.0.0.1:{port}"}}
+tracking: {{{tracking}}}
+plans:
+{plans}"""
 PATIENCE_S = 110.0
 _LOOK_EVERY_S = 0.1
 
@@ -34,10 +50,41 @@ class Stage:
 
     folder: Path
     azure: str
-    environ: Mapping[str, str]
-    port: int
+    environ: dict[str, str]
     database: str
     started: list[subprocess.Popen[str]] = field(default_factory=list)
+    ports: dict[str, int] = field(default_factory=dict)
+    """Where the daemon of each configuration listens."""
+
+    def configure(
+        self,
+        plans: str,
+        *,
+        name: str = FIRST,
+        endpoint: str = "",
+        database: str = "",
+        tracking: str = TRACKING,
+    ) -> None:
+        """Write a configuration for a daemon of its own port.
+
+        `endpoint` and `database` are where the daemon believes Azure and its database to be, when
+        something stands between (a PostgreSQL URL goes through the environment: it holds a
+        password).
+        """
+        where, variable = database or self.database, f"DATABASE_{name}"
+        where = where.replace(f"{self.folder}/", "")
+        if "postgres" in where:
+            self.environ[variable] = where.replace("+asyncpg", "")
+            where = f"${{{variable}}}"
+        self.ports.setdefault(name, free_port())
+        text = _CONFIG.format(
+            endpoint=endpoint or self.azure,
+            database=where,
+            port=self.ports[name],
+            tracking=tracking,
+            plans=plans,
+        )
+        (self.folder / f"{name}.yaml").write_text(text)
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run one command to its end."""
@@ -65,32 +112,49 @@ class Stage:
         self.started.append(process)
         return process
 
-    def serve(self) -> subprocess.Popen[str]:
-        """Start the daemon and wait until it is ready."""
-        daemon = self.start("serve")
-        wait_for(lambda: self.ready() or daemon.poll() is not None, "the daemon to be ready")
+    def launch(self, name: str = FIRST) -> subprocess.Popen[str]:
+        """Start the daemon of a configuration, and do not wait for it."""
+        return self.start("serve", "--config", f"{name}.yaml")
+
+    def serve(self, name: str = FIRST) -> subprocess.Popen[str]:
+        """Start the daemon of a configuration and wait until it is ready."""
+        daemon = self.launch(name)
+        wait_for(lambda: self.ready(name) or daemon.poll() is not None, "the daemon to be ready")
         assert daemon.poll() is None, self.errors()
         return daemon
 
-    def ready(self) -> bool:
-        """Ask the daemon's probe."""
+    def ready(self, name: str = FIRST) -> bool:
+        """Ask a daemon's probe."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=5) as got:
+            with urllib.request.urlopen(f"{self.door(name)}/readyz", timeout=5) as got:
                 return bool(got.status == 200)
         except OSError:
             return False
 
+    def door(self, name: str = FIRST) -> str:
+        """Return the address of a daemon's HTTP door."""
+        return f"http://127.0.0.1:{self.ports[name]}"
+
+    def ask(self, name: str = FIRST, **body: Any) -> Sent | Declined | Unreachable:
+        """Send one act through a daemon's door, as the command line does."""
+        token = read_token(self.folder / "orchestrator.token")
+        return asyncio.run(send(self.door(name), token, body))
+
     def rows(self, view: str = "v_runs", **where: str) -> list[Any]:
         """Read a public view; nothing while there is no database yet."""
-
-        async def read() -> list[Any]:
-            async with open_reading(self.database, clock=WallClock(), attempts=1) as store:
-                return list(await store.rows(view, **where))
-
         try:
-            return asyncio.run(read())
+            return list(self.read(lambda store: store.rows(view, **where)))
         except StoreUnavailableError:
             return []
+
+    def read(self, ask: Callable[[SqlStore], Awaitable[T]]) -> T:
+        """Read the database beside whoever works with it. Raises StoreUnavailableError."""
+
+        async def read() -> T:
+            async with open_reading(self.database, clock=WallClock(), attempts=1) as store:
+                return await ask(store)
+
+        return asyncio.run(read())
 
     def newest(self) -> Any:
         """Read the newest run's row of `v_runs`; zeros while there is none."""
@@ -134,25 +198,27 @@ def free_port() -> int:
 
 @contextmanager
 def staged(
-    folder: Path, fleet: Iterable[Machine], plans: str, speed: float = 60, database: str = ""
+    folder: Path,
+    fleet: Iterable[Machine],
+    plans: str,
+    speed: float = 60,
+    database: str = "",
+    tracking: str = TRACKING,
 ) -> Iterator[Stage]:
     """Start a simulated Azure with this fleet, and write a configuration with these plans."""
     database = database if "postgres" in database else f"sqlite:///{folder}/status.db"
     path = folder / "fleet.json"
     path.write_text(json.dumps([machine_to_json(machine) for machine in fleet]))
-    environ = {
-        **{key: value for key, value in os.environ.items() if not key.startswith("ORCHESTRATOR")},
-        **TOKEN,
-        "PYTHONPATH": str(ROOT),
-        "DATABASE": database.replace("+asyncpg", ""),
-    }
-    stage = Stage(folder, "", environ, free_port(), database)
+    ours = {key: value for key, value in os.environ.items() if not key.startswith("ORCHESTRATOR")}
+    stage = Stage(folder, "", {**ours, **TOKEN, "PYTHONPATH": str(ROOT)}, database)
     try:
         options = ("--fleet", str(path), "--speed", str(speed), "--listen", "127.0.0.1:0")
         simulator = stage.start("simulate", *options)
         assert simulator.stdout is not None
-        stage.azure = simulator.stdout.readline().split()[-1]
-        stage.folder.joinpath("orchestrator.yaml").write_text(_config(stage, plans, database))
+        said = simulator.stdout.readline().split()
+        assert said, stage.errors()
+        stage.azure = said[-1]
+        stage.configure(plans, tracking=tracking)
         yield stage
     finally:
         for process in stage.started:
@@ -166,16 +232,3 @@ def end(process: subprocess.Popen[str]) -> None:
     process.wait(timeout=30)
     if process.stdout is not None:
         process.stdout.close()
-
-
-def _config(stage: Stage, plans: str, database: str) -> str:
-    where = "${DATABASE}" if "postgres" in database else "sqlite:///status.db"
-    return f"""\
-azure:
-  cloud: {{endpoint: "{stage.azure}"}}
-  credential: {{fixed_token: ACCEPTANCE_TOKEN}}
-database: "{where}"
-http: {{listen: "127.0.0.1:{stage.port}"}}
-tracking: {{poll: 3s, settle: 4s, send_within: 2s, request_timeout: 3s}}
-plans:
-{plans}"""

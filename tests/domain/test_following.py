@@ -30,7 +30,7 @@ RUNNING = s.InProgress(AttemptId("a"), EPOCH, NEW, EPOCH, EPOCH + minutes(135), 
 def a_look(activity=None, status="InProgress", started=EPOCH, power="running", ready=True, skew=0):
     last = None
     if activity is not None:
-        result = Result(status=status, installed=1)
+        result = Result(status=status, installed=1, failed=0)
         last = a.LastInstallation(activity=activity, started_at=started, result=result)
     return a.Seen(
         vm_id=a_vm(0),
@@ -44,10 +44,12 @@ def a_look(activity=None, status="InProgress", started=EPOCH, power="running", r
 
 
 SOON = EPOCH + minutes(1)
+SILENCE = a.Traced(traces=())
+"""Resource Graph was asked, and knows nothing: `test_tracing.py` has what it may know."""
 
 
 def settled(answer, state=UNKNOWN, now=SOON):
-    return settle(state, answer, PLAN, WAVE, now)
+    return settle(state, answer, PLAN, WAVE, now, SILENCE)
 
 
 # ----------------------------------------------------------------------------------------- unknown
@@ -102,7 +104,8 @@ def test_a_look_without_our_id_does_not_judge_an_older_installation():
 
 @pytest.mark.parametrize("started", [EPOCH - timedelta(seconds=61), SETTLE + timedelta(seconds=1)])
 def test_a_new_installation_of_another_time_is_a_contradiction(started):
-    escalated = settled(a_look(NEW, started=started))
+    assert settled(a_look(NEW, started=started)) is None
+    escalated = settled(a_look(NEW, started=started), now=SETTLE)
     assert isinstance(escalated, o.Escalated)
     assert escalated.why.code == "contradiction"
 
@@ -113,7 +116,8 @@ def test_the_start_is_compared_on_azures_clock():
 
 def test_an_installation_with_another_id_than_the_one_seen_is_a_contradiction():
     expecting = replace(UNKNOWN, expected=ActivityId("seen"))
-    assert settled(a_look(NEW), expecting).why.code == "contradiction"
+    assert settled(a_look(NEW), expecting) is None
+    assert settled(a_look(NEW), expecting, SETTLE).why.code == "contradiction"
     assert isinstance(settled(a_look(ActivityId("seen")), expecting), o.Accepted)
 
 
@@ -148,7 +152,7 @@ def test_no_error_of_a_poll_ends_an_operation(answer):
 
 
 def test_a_finished_operation_reports_its_result():
-    report = Report(result=Result(status="Succeeded"), activity=NEW)
+    report = Report(result=Result(status="Succeeded", failed=0), activity=NEW)
     event = progress(RUNNING, a.Finished(report=report), PLAN, WAVE, EPOCH)
     assert isinstance(event, o.Reported)
     assert event.result == report.result
@@ -239,8 +243,21 @@ def test_a_failed_result_needs_no_look_whatever_the_reboot():
 
 def test_a_missing_result_is_found_on_the_vm_by_its_exact_id():
     state = s.Verifying(AttemptId("a"), NEW, EPOCH, EPOCH + minutes(45), None)
-    assert isinstance(verify(state, a_look(NEW, "Succeeded"), WAVE, EPOCH), o.Passed)
+    found = verify(state, a_look(NEW, "Succeeded"), WAVE, EPOCH + minutes(5), SILENCE)
+    assert isinstance(found, o.Passed)
     assert verify(state, a_look(OLD, "Succeeded"), WAVE, EPOCH) is None
+
+
+@pytest.mark.parametrize("result", [{"status": "Unknown"}, {"failed": None}])
+def test_a_result_that_says_nothing_gives_way_to_that_of_the_vm(result):
+    state = verifying(**result)
+    assert needs_look(state)
+    found = verify(state, a_look(NEW, "Succeeded"), WAVE, EPOCH + minutes(5), SILENCE)
+    assert isinstance(found, o.Passed)
+    assert isinstance(verify(state, a_look(NEW, "Failed"), WAVE, EPOCH), o.Broke)
+    assert verify(state, a_look(OLD, "Succeeded"), WAVE, EPOCH) is None
+    late = verify(state, a_look(OLD, "Succeeded"), WAVE, state.deadline)
+    assert isinstance(late, o.Escalated)
 
 
 # ------------------------------------------------------------------------------------- needs human

@@ -8,9 +8,10 @@ import pytest
 
 from orchestrator.domain import states as s
 from orchestrator.domain.deciding import write
-from orchestrator.domain.model import RunStatus, Share, WaveStatus
+from orchestrator.domain.model import AttemptId, RunStatus, Share, WaveStatus
 from orchestrator.domain.record import ActKind
 from orchestrator.domain.rollout import (
+    STARTED_AT_ONCE,
     BakeWave,
     CloseRun,
     CloseWave,
@@ -30,6 +31,8 @@ WHY = s.Why("code", "a sentence")
 FAILED = s.Failed(EPOCH, s.FailureClass.GUEST, WHY)
 GOOD = s.Succeeded(EPOCH, s.Outcome.SUCCEEDED, WHY)
 SKIPPED = s.Skipped(EPOCH, WHY)
+RUNNING = s.InProgress(AttemptId("a"), EPOCH, None, EPOCH, EPOCH + minutes(90), tracked=True)
+SENDING = s.Submitting(AttemptId("a"), EPOCH, None)
 
 
 def starts(step):
@@ -146,6 +149,17 @@ def test_known_skips_do_not_count_into_the_size_of_a_wave():
 def test_only_as_many_vms_start_as_the_wave_has_slots():
     view = opened(RunView(a_snapshot((a_wave(), 10))), parallel=4)
     assert len(plan(view, EPOCH).commands) == 4
+
+
+def test_no_more_vms_are_begun_together_than_can_be_sent_in_time():
+    def begun(*given):
+        view = RunView(with_states(a_snapshot((a_wave(), 400)), given))
+        todo = plan(opened(view, parallel=400), EPOCH)
+        return sum(isinstance(command, Start) for command in todo.commands)
+
+    assert begun() == STARTED_AT_ONCE
+    assert begun(*[RUNNING] * 150) == STARTED_AT_ONCE
+    assert begun(*[SENDING] * 30, *[RUNNING] * 150) == STARTED_AT_ONCE - 30
 
 
 def test_a_vm_in_the_engines_hand_takes_its_slot():

@@ -86,3 +86,15 @@ def test_whoever_comes_back_at_the_told_instant_is_served(steps):
             assert now < until <= now + minutes(2)
             now = until
             assert throttle.take((call,), a_target(vm), now) is None
+
+
+def test_queries_of_resource_graph_leave_a_fifth_of_every_window_to_others():
+    throttle, sent = Throttle(), []
+    for tenth in range(600):  # a query wherever one is permitted, for VMs of two regions
+        now = EPOCH + timedelta(seconds=tenth / 10)
+        target = a_target(tenth, "westeurope" if tenth % 2 else "northeurope")
+        sent += [now] if throttle.take((Call.TRACE,), target, now) is None else []
+    window = timedelta(seconds=5)
+    most = max(sum(first <= each < first + window for each in sent) for first in sent)
+    assert 11 <= most <= 12  # of 15, for the credential as a whole
+    assert len(sent) >= 70

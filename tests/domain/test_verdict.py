@@ -82,7 +82,16 @@ def test_a_bad_result_has_its_class_and_its_code(result, failure, code):
 
 
 @pytest.mark.parametrize(
-    "result", [None, a_result("Unknown"), a_result("InProgress"), a_result("")]
+    "result",
+    [
+        None,
+        a_result("Unknown"),
+        a_result("InProgress"),
+        a_result(""),
+        a_result(failed=None),
+        a_result("CompletedWithWarnings", failed=None),
+        a_result(failed=None, reboot="Required"),
+    ],
 )
 def test_a_result_that_says_nothing_is_unclear_even_when_the_vm_is_well(result):
     assert isinstance(judge(result, back=True), Unclear)

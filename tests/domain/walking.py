@@ -206,12 +206,16 @@ class Walk:
         if activity is not None and kind != "recent" and self.coin():
             status = self.rng.choice(["InProgress", "Succeeded", "Succeeded", "Failed"])
             last = a.LastInstallation(
-                activity=activity, started_at=self.now, result=Result(status=status, installed=1)
+                activity=activity,
+                started_at=self.now,
+                result=Result(status=status, installed=1, failed=0),
             )
         if kind == "recent":
             started = self.now - minutes(30)
             last = a.LastInstallation(
-                activity=ActivityId("other"), started_at=started, result=Result(status="Succeeded")
+                activity=ActivityId("other"),
+                started_at=started,
+                result=Result(status="Succeeded", failed=0),
             )
         return a.Seen(
             vm_id=op.target.vm_id,
@@ -238,7 +242,7 @@ SUBMIT_ANSWERS: list[a.SubmitAnswer] = [
 
 
 def finished(reboot: str) -> a.Finished:
-    result = Result(status="Succeeded", installed=2, reboot=reboot)
+    result = Result(status="Succeeded", installed=2, failed=0, reboot=reboot)
     return a.Finished(report=Report(result=result, activity="new"))
 
 

@@ -13,6 +13,7 @@ from orchestrator.engine.conductor import Conductor
 from orchestrator.ports import StoreUnavailableError
 from orchestrator.service import Opened
 from orchestrator.simulator.faults import TEMPERS
+from tests.kit.over import Over
 from tests.kit.rows import EPOCH
 from tests.kit.stage import a_machine, a_ring, machines, staged
 
@@ -31,16 +32,6 @@ class Live:
 
     def __getattr__(self, name: str):
         return getattr(self._wall, name)
-
-
-class Over:
-    """A port with some methods replaced."""
-
-    def __init__(self, port: object, **over: object) -> None:
-        self._port, self._over = port, over
-
-    def __getattr__(self, name: str):
-        return self._over.get(name) or getattr(self._port, name)
 
 
 async def ended(task: asyncio.Task, seconds: float) -> bool:

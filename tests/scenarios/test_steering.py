@@ -1,5 +1,6 @@
 """What people ask for, in whole runs: pause, resume, halt, cancel, retry."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from orchestrator.domain.model import Share
@@ -164,3 +165,14 @@ async def test_a_run_paused_for_want_of_azure_goes_on_when_resumed(sqlite_url):
 
 def silence(_request, _now):
     return HangUp()
+
+
+async def test_the_log_says_which_daemon_answered_an_act(sqlite_url):
+    async with staged(sqlite_url, machines("w", 2)) as on:
+        run_id = await on.open(a_ring("w"))
+        on.doors = replace(on.doors, name="host-a:4711")
+        await on.ask(run_id, ActKind.HALT)
+        await on.drive(run_id)
+        (line,) = await on.store.rows("v_events", run_id=run_id, event="act.answered")
+        assert line["actor"] == "host-a:4711"
+        assert await on.store.verify_chain(run_id) is None

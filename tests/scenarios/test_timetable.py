@@ -28,6 +28,8 @@ class Opener:
     async def __call__(self, fire: Fire) -> Fire | None:
         if self.trouble is not None:
             raise self.trouble
+        if self.result is not None:
+            return replace(fire, result=self.result, reason="a reason")
         self.opened.append(fire.local)
         await self.on.store.fire(fire)
         return None
@@ -119,3 +121,21 @@ async def test_an_edited_schedule_has_no_past(night):
     assert opener.opened == []
     await at(night, 1, a_timetable(night, opener, late), day=12)
     assert opener.opened == ["2026-01-12T02:00"]
+
+
+@pytest.mark.parametrize(
+    ("result", "troubles"), [(FireResult.SKIPPED, False), (FireResult.EMPTY, True)]
+)
+async def test_a_fire_that_was_skipped_is_a_notice_and_no_trouble(night, result, troubles):
+    opener = Opener(night)
+    opener.result = result
+    one, two = a_timetable(night, opener), a_timetable(night, opener)
+    await one.check()
+    for timetable in (one, two):
+        await at(night, 1, timetable)
+    told = [("schedule of plan nightly", "a reason")] if troubles else []
+    assert night.witness.troubles == told
+    facts = [(fact.event, fact.why.text, fact.detail["plan"]) for fact in night.witness.facts]
+    assert facts == ([] if troubles else [("fire.skipped", "a reason", "nightly")])
+    (line,) = await night.store.rows("v_events")
+    assert (line["event"], line["why"]) == (f"fire.{result}", "a reason")

@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from orchestrator.domain.model import RunId, RunStatus
+from orchestrator.domain.model import ActivityId, RunId, RunStatus
+from orchestrator.domain.operation import Doubted, Escalated, Reported
 from orchestrator.domain.record import Act, ActDone, ActKind, Change, Fire, FireResult, Watch
 from orchestrator.domain.states import Skipped
 from orchestrator.ports import Refused, Saved
@@ -131,3 +132,55 @@ async def test_a_snapshot_holds_watches_and_the_receipts_of_intents_without_an_a
     snapshot = await store.load(lease.run_id)
     assert snapshot.watches == {first.target.vm_id: watch}
     assert snapshot.receipts == {waiting: a_receipt(waiting)}
+
+
+async def closed_with(store, *events, run_id="run-1", plan="monthly", watch=None):
+    """Close a run of one VM after these events."""
+    lease, (op,) = await opened(store, "vm-1", run_id=run_id, plan=plan)
+    op = await moved(store, lease, op, *events)
+    if watch is not None:
+        await store.checkpoint(lease.run_id, {op.target.vm_id: watch})
+    closed = grown(a_run(run_id, plan), status=RunStatus.PASSED, closed_at=NOW)
+    await store.record(lease, Change(run=closed, facts=(a_fact("run.closed"),)))
+    return op
+
+
+HOUR = timedelta(hours=1)
+OVERDUE = (*to_in_progress(), Escalated(NOW, NOW, WHY))
+
+
+@pytest.mark.parametrize(
+    ("watch", "at", "due"),
+    [
+        (None, NOW + HOUR - timedelta(seconds=1), False),
+        (None, NOW + HOUR, True),
+        (Watch(next_at=NOW + 3 * HOUR), NOW + 2 * HOUR, False),
+        (Watch(next_at=NOW + 3 * HOUR), NOW + 3 * HOUR, True),
+        (Watch(next_at=NOW + 3 * HOUR), NOW + timedelta(days=29), True),
+        (Watch(next_at=NOW + 3 * HOUR), NOW + timedelta(days=30), False),
+    ],
+)
+async def test_a_closed_run_is_late_when_a_vm_that_needs_a_person_is_due(store, watch, at, due):
+    await closed_with(store, *OVERDUE, watch=watch)
+    assert await store.open_runs() == []
+    assert await store.late_runs(at) == (["run-1"] if due else [])
+
+
+async def test_a_vm_that_is_still_locked_is_looked_at_however_old_it_is(store):
+    held = Escalated(NOW, NOW + timedelta(days=60), WHY)
+    await closed_with(store, *to_in_progress(), held)
+    assert await store.late_runs(NOW + timedelta(days=45)) == ["run-1"]
+    assert await store.late_runs(NOW + timedelta(days=60)) == []
+
+
+async def test_a_late_end_that_is_being_verified_is_always_taken_up(store):
+    await closed_with(store, *OVERDUE, Reported(LATER, LATER, ActivityId("act-1"), None))
+    assert await store.late_runs(NOW) == ["run-1"]
+
+
+async def test_a_run_is_not_late_while_it_is_open_or_without_an_id_to_look_for(store):
+    lease, (op,) = await opened(store, "vm-1")
+    await moved(store, lease, op, *OVERDUE)
+    traceless = (*to_submitting(), Doubted(NOW, LATER, WHY), Escalated(NOW, LATER, WHY))
+    await closed_with(store, *traceless, run_id="run-2", plan="weekly")
+    assert await store.late_runs(NOW + 5 * HOUR) == []

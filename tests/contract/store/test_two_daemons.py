@@ -7,7 +7,7 @@ import pytest
 
 from orchestrator.domain.model import RunStatus
 from orchestrator.domain.operation import Began
-from orchestrator.domain.record import Change
+from orchestrator.domain.record import Brake, Change
 from orchestrator.ports import Refused, Saved, Stale
 from orchestrator.store.opening import open_store
 from tests.contract.store.kit import (
@@ -144,3 +144,19 @@ async def test_a_crossed_wait_ends_and_both_are_answered(stores):
     )
     assert answers.count(Saved()) == 1
     assert [op.version for op in (await stores[0].load(ops[0].run_id)).operations] == [1, 1]
+
+
+async def test_an_intent_that_read_the_brake_before_it_was_drawn_commits_before_it(stores):
+    for n in range(ROUNDS):
+        name = f"run-{n}"
+        lease, (op,) = await opened(stores[0], f"vm-{n}", run_id=name, plan=name)
+        op = await moved(stores[0], lease, op, Began(NOW))
+        brake = Brake(at=NOW, actor="ann", because="stop")
+        drawn, intended = await asyncio.gather(
+            stores[1].halt_all(brake), stores[0].intend(lease, an_intent(op))
+        )
+        assert drawn
+        again = await stores[0].intend(lease, an_intent(op))
+        assert isinstance(again, Refused | Stale)
+        assert isinstance(intended, Saved | Refused)
+        assert await stores[1].resume_all(NOW, "ann", "go on")

@@ -51,6 +51,7 @@ PROMISED = {  # as the design writes them
     " http_status, activity_id, verdict, superseded_verdict",
     "v_events": "seq, at, run_id, vm_id, event, actor, why, detail",
     "v_schedules": "plan, next_fire, last_fire, last_result",
+    "v_database": "incarnation, confirmed, safe_since, safe_code, safe_reason",
 }
 
 

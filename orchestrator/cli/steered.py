@@ -1,0 +1,64 @@
+"""What an act works with when no daemon has the database: the database, and Azure only once it is
+asked. A brake must not fail for want of a token, or for a plan that was edited wrongly."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from uuid import uuid4
+
+from orchestrator.config.settings import Access, Settings
+from orchestrator.daemon import azure, high_water_path
+from orchestrator.domain.inventory import Machine
+from orchestrator.logs import Log
+from orchestrator.ports import Clock, Inventory, InventoryError
+from orchestrator.service import Service
+from orchestrator.store.opening import open_store
+
+
+@asynccontextmanager
+async def steered(access: Access, *, clock: Clock) -> AsyncIterator[Service]:
+    """Open the database and give the service that steers.
+
+    Raises `StoreUnavailableError` (`DatabaseBusyError` while another process has the SQLite file).
+    """
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(
+            open_store(access.database, clock=clock, high_water=high_water_path(access))
+        )
+        yield Service(
+            store=store,
+            arm=_WhenAsked(access, clock, stack),
+            clock=clock,
+            new_id=lambda: str(uuid4()),
+            subscriptions=access.azure.subscriptions if isinstance(access, Settings) else (),
+        )
+
+
+class _WhenAsked:
+    """Azure's inventory, opened by the first question: only a retry in a new run asks one."""
+
+    def __init__(self, access: Access, clock: Clock, stack: AsyncExitStack) -> None:
+        self._access = access
+        self._clock = clock
+        self._stack = stack
+        self._opened: Inventory | None = None
+
+    async def list_subscriptions(self) -> Sequence[str]:
+        """List the subscriptions that the credential can read."""
+        return await (await self._inventory()).list_subscriptions()
+
+    async def list_machines(
+        self, subscription: str, resource_group: str | None
+    ) -> Sequence[Machine]:
+        """List the VMs of a subscription or of one resource group."""
+        return await (await self._inventory()).list_machines(subscription, resource_group)
+
+    async def _inventory(self) -> Inventory:
+        if not isinstance(self._access, Settings):
+            raise InventoryError(
+                "A new run is needed here, and none can be opened while the configuration has"
+                " errors; `orchestrator validate` shows them."
+            )
+        if self._opened is None:
+            opening = azure(self._access.azure, self._clock, Log(self._clock))
+            self._opened = await self._stack.enter_async_context(opening)
+        return self._opened

@@ -1,0 +1,41 @@
+"""Columns and indexes as the tables spell them. No table is here."""
+
+from sqlalchemy import Boolean, Column, Index, Integer
+from sqlalchemy import text as sql
+
+from orchestrator.store.column_types import Moment, PlainText
+
+NAMES = {
+    "pk": "pk_%(table_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "ix": "ix_%(table_name)s_%(column_0_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_name)s",
+}
+"""How constraints and indexes are called."""
+
+
+def text(name: str, *, null: bool = False) -> Column[str]:
+    """Return a column for text."""
+    return Column(name, PlainText, nullable=null)
+
+
+def time(name: str, *, null: bool = False) -> Column[object]:
+    """Return a column for an aware time."""
+    return Column(name, Moment, nullable=null)
+
+
+def number(name: str, *, null: bool = False) -> Column[int]:
+    """Return a column for a whole number."""
+    return Column(name, Integer, nullable=null)
+
+
+def flag(name: str, *, null: bool = False) -> Column[bool]:
+    """Return a column for yes or no."""
+    return Column(name, Boolean, nullable=null)
+
+
+def only(index: Index, where: str) -> Index:
+    """Make an index partial, in the same words on both databases."""
+    index.dialect_options["sqlite"]["where"] = sql(where)
+    index.dialect_options["postgresql"]["where"] = sql(where)
+    return index
