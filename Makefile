@@ -1,8 +1,10 @@
 # Everything a person types here. Plain `make` prints the targets.
-# Overridable: PYTHON (the Python that .venv is made from), ARGS (what `make test` hands to pytest).
+# Overridable: PYTHON (the Python that .venv is made from), ARGS (what `make test` hands to pytest,
+# `make chaos` to its parts,
+# `make mutants` to the gate), SECONDS (how long chaos may take).
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-dev demo test check fmt diagram lock clean
+.PHONY: help setup setup-dev demo test chaos mutants check fmt diagram lock clean
 
 VENV := .venv/bin
 SET_UP := PYTHON="$(PYTHON)" bash tools/set_up.sh
@@ -21,6 +23,12 @@ demo: setup  ## Patch a simulated fleet in waves, live, on a throw-away SQLite f
 
 test: setup-dev  ## Run the whole test suite, on SQLite and a PostgreSQL of its own
 	@$(VENV)/python -m pytest -n 2 --dist worksteal $(ARGS)
+
+chaos: setup-dev  ## Kill, pause and cut off real processes for SECONDS=540 (ARGS="kill --cycles 100": one part)
+	@$(VENV)/python -m tests.chaos $(or $(ARGS),all --seconds $(or $(SECONDS),540))
+
+mutants: setup-dev  ## Plant each known bug and let the simulation find it, for hours (ARGS="--schedules 500")
+	@$(VENV)/python -m tests.mutants $(ARGS)
 
 check: setup-dev  ## Check style, types, who imports whom, and what is generated
 	@$(VENV)/ruff check .

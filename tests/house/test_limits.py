@@ -16,6 +16,7 @@ VAGUE = {"common", "helper", "helpers", "manager", "misc", "util", "utils"}
 MAY_SLEEP = {  # they wait for processes that know no clock of ours
     "tests/postgres.py",
     "tests/acceptance/processes.py",
+    "tests/chaos/stage.py",
 }
 BANNED = {
     "unittest.mock": "write a fake that implements the port",

@@ -22,21 +22,30 @@ class MemoryTransport:
         """Carry one request."""
         if request.send_by is not None and self._clock.monotonic() >= request.send_by:
             return ConnectFailed(reason="its time was over before it could be sent", abandoned=True)
-        asked = simulated.Request(
-            method=request.method,
-            url=request.url,
-            headers={name.lower(): value for name, value in request.headers.items()},
-            body=request.body,
-        )
-        answer = self._azure.respond(asked, self._clock.now())
+        answer = self._azure.respond(asked(request), self._clock.now())
         if answer.delay >= request.timeout:
             return Lost(reason="no answer came in time")
-        if isinstance(answer, simulated.HangUp):
-            return Lost(reason="the connection broke before an answer came")
-        whole = len(answer.body) <= request.limit
-        return HttpReply(
-            status=answer.status,
-            headers=fold(answer.headers),
-            body=answer.body if whole else b"",
-            whole=whole,
-        )
+        return heard(answer, request.limit)
+
+
+def asked(request: Request) -> simulated.Request:
+    """Return a request as the simulated Azure reads it."""
+    return simulated.Request(
+        method=request.method,
+        url=request.url,
+        headers={name.lower(): value for name, value in request.headers.items()},
+        body=request.body,
+    )
+
+
+def heard(answer: simulated.Answer, limit: int) -> Exchanged:
+    """Return an answer as a client reads it that takes bodies up to `limit` bytes."""
+    if isinstance(answer, simulated.HangUp):
+        return Lost(reason="the connection broke before an answer came")
+    whole = len(answer.body) <= limit
+    return HttpReply(
+        status=answer.status,
+        headers=fold(answer.headers),
+        body=answer.body if whole else b"",
+        whole=whole,
+    )

@@ -17,7 +17,6 @@ from orchestrator.domain.operation import Operation
 from orchestrator.domain.record import Act, ActKind, Fact, Move, Resolution
 from orchestrator.domain.states import STATE_NAMES
 from orchestrator.domain.throttle import Throttle
-from orchestrator.engine.conductor import TTL
 from orchestrator.engine.doors import Doors
 from orchestrator.engine.driver import Driver
 from orchestrator.ports import Arm
@@ -107,7 +106,7 @@ class Stage:
 
     async def take(self, run_id: RunId, holder: str = "daemon-1") -> Driver:
         """Claim a run's lease and load it."""
-        lease = await self.store.claim(run_id, holder, TTL)
+        lease = await self.store.claim(run_id, holder, self.doors.rhythm.lease)
         assert lease is not None
         return Driver(self.doors, lease, await self.store.load(run_id))
 

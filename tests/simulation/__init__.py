@@ -1,0 +1,1 @@
+"""Deterministic simulation: the shipped engine and SQL on one seeded loop, in virtual time."""

@@ -1,0 +1,82 @@
+"""What a move of an operation may say, held against the attempt's row, the log of acts, and the
+simulated Azure's truth at that instant. It sees commits only, never the engine's own reasons."""
+
+import sqlite3
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, Final
+
+from tests.simulation.world import World
+
+_NO_TRACE: Final = {"unknown>queued", "unknown>failed", "unknown>skipped"}
+_NO_REFUSAL: Final = {None, 401, 408, 409, 429}
+_NO_GRANT: Final = ("nobody granted attempt", "may have taken attempt")
+"""How the intent's transaction refuses a number that it should never have been asked for."""
+Wrong = tuple[str, str]
+
+
+class Conclusions:
+    """Remembers what each driver could know, and says what is wrong with a move."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._received: dict[str, float] = {}
+        self._claimed: dict[str, float] = {}
+
+    def received(self, attempt: str) -> None:
+        """A 202 was written down."""
+        self._received.setdefault(attempt, self._world.seconds())
+
+    def taken_over(self, run_id: str) -> None:
+        """A daemon has claimed a run: it can read everything that was written before."""
+        self._claimed[run_id] = self._world.seconds()
+
+    def wrong(
+        self, raw: sqlite3.Connection, run_id: str, key: str, facts: dict[str, Any]
+    ) -> Iterator[Wrong]:
+        """Yield (invariant, sentence) for what a move should not have said."""
+        attempt = facts["attempt"]
+        if key == "submitting>in_progress" and not facts["receipts"]:
+            yield "INV-9", f"attempt {attempt} is accepted, and its 202 is not on disk"
+        if key == "submitting>unknown" and self._knew(run_id, attempt):
+            yield "INV-9", f"attempt {attempt} is called unknown in spite of its receipt"
+        if key == "submitting>failed" and _status(raw, attempt) in _NO_REFUSAL:
+            yield "INV-22", f"attempt {attempt} failed by {_status(raw, attempt)}, no refusal"
+        if (key in _NO_TRACE or facts["code"] == "no_trace") and self._early(facts["settle_at"]):
+            yield "INV-22", f"attempt {attempt} was given up before {facts['settle_at']}: {key}"
+        if key == "failed>queued" and not facts["retries"]:
+            yield "INV-1", f"a failed VM of {run_id} is queued again, and nobody asked for it"
+        if key == "needs_human>queued" and not facts["resolves"]:
+            yield "INV-1", f"a VM of {run_id} was resolved, and nobody did"
+        if key == "preparing>queued" and any(said in facts["reason"] for said in _NO_GRANT):
+            yield "INV-1", f"an intent beyond the grants was tried: {facts['reason']}"
+        if key in {"in_progress>verifying", "unknown>verifying"} and self._runs(attempt):
+            yield "INV-22", f"attempt {attempt} ended in the database and runs in Azure: {key}"
+
+    def _knew(self, run_id: str, attempt: str) -> bool:
+        """Tell whether the receipt was there when the run was last taken over."""
+        claimed = self._claimed.get(run_id)
+        return claimed is not None and self._received.get(attempt, claimed) < claimed
+
+    def _early(self, settle_at: str | None) -> bool:
+        """Tell whether the settle instant is still to come, by every daemon's clock."""
+        if settle_at is None:
+            return False
+        fastest = max(self._world.weather.skews)
+        return self._world.now().timestamp() + fastest < _instant(settle_at)
+
+    def _runs(self, attempt: str) -> bool:
+        ledger: Any = self._world.azure.ledger(self._world.now())
+        return any(
+            one["client_request_id"] == attempt and one["ended_at"] is None
+            for one in ledger["installations"]
+        )
+
+
+def _status(raw: sqlite3.Connection, attempt: str) -> int | None:
+    row = raw.execute("SELECT http_status FROM attempt WHERE id = ?", (attempt,)).fetchone()
+    return None if row is None else row[0]
+
+
+def _instant(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()

@@ -1,0 +1,90 @@
+"""The end of a schedule: the simulated Azure's truth beside what the database says."""
+
+from collections import Counter
+from typing import Any
+
+from orchestrator.store import events
+from tests.contract.store.fold import folded, stored
+from tests.simulation.database import Memory
+from tests.simulation.witness import Witness
+from tests.simulation.world import World
+
+_MAY_BE_TAKEN = {"accepted", "unknown"}
+_SETTLED = {"succeeded", "failed", "skipped", "cancelled", "needs_human"}
+_WELL = {"Succeeded", "CompletedWithWarnings"}
+
+
+def given(world: World, witness: Witness, memory: Memory) -> None:
+    """Compare truth and record; what differs is a breach."""
+    ledger: Any = world.azure.ledger(world.now())
+    ours = [one for one in ledger["installations"] if one["started_by"] == "User"]
+    rows = memory.raw
+    attempts = {
+        row[0]: row[1:]
+        for row in rows.execute("SELECT id, run_id, vm_id, ended_as, activity_id FROM attempt")
+    }
+    _at_most_once(witness, memory, ours, attempts)
+    _never_lost(witness, ours, attempts)
+    _all_settled(witness, memory)
+    _no_false_success(witness, memory, ours, attempts)
+    _log_is_state(witness, memory)
+
+
+def _at_most_once(witness: Witness, memory: Memory, ours: Any, attempts: Any) -> None:
+    accepted = Counter(
+        attempts[one["client_request_id"]][:2]
+        for one in ours
+        if one["client_request_id"] in attempts
+    )
+    grants = Counter(memory.raw.execute("SELECT run_id, vm_id FROM permission").fetchall())
+    for (run_id, vm_id), number in accepted.items():
+        witness.counts["accepted"] += number
+        if number > 1 + grants[run_id, vm_id]:
+            vm = vm_id.rsplit("/", 1)[-1]
+            witness.breach("INV-1", f"{vm} of {run_id} was installed {number} times")
+
+
+def _never_lost(witness: Witness, ours: Any, attempts: Any) -> None:
+    for one in ours:
+        row = attempts.get(one["client_request_id"])
+        if row is None:
+            witness.breach("INV-2", f"installation {one['activity_id']} is nobody's attempt")
+            continue
+        _run_id, _vm_id, ended, activity = row
+        if ended not in _MAY_BE_TAKEN:
+            witness.breach("INV-9", f"an accepted attempt ended as {ended}: {one}")
+        if activity not in {None, one["activity_id"]}:
+            witness.breach("INV-9", f"an attempt was taken for another installation: {one}")
+
+
+def _all_settled(witness: Witness, memory: Memory) -> None:
+    query = "SELECT run_id, vm_id, state FROM operation"
+    for run_id, vm_id, state in memory.raw.execute(query):
+        witness.counts[f"end {state}"] += 1
+        if state not in _SETTLED:
+            witness.breach("INV-9", f"{vm_id.rsplit('/', 1)[-1]} of {run_id} stays {state}")
+
+
+def _no_false_success(witness: Witness, memory: Memory, ours: Any, attempts: Any) -> None:
+    by_attempt = {one["client_request_id"]: one for one in ours}
+    newest: dict[tuple[str, str], Any] = {}
+    for attempt, (run_id, vm_id, _ended, _activity) in attempts.items():
+        if attempt in by_attempt:
+            newest[run_id, vm_id] = by_attempt[attempt]
+    query = "SELECT run_id, vm_id FROM operation WHERE state = 'succeeded'"
+    for key in memory.raw.execute(query).fetchall():
+        truth = newest.get(key)
+        if truth is None or truth["result"] not in _WELL:
+            witness.breach("INV-10", f"{key[1].rsplit('/', 1)[-1]} succeeded, but: {truth}")
+
+
+def _log_is_state(witness: Witness, memory: Memory) -> None:
+    def compare(connection: Any) -> None:
+        for (run_id,) in memory.raw.execute("SELECT id FROM run").fetchall():
+            if folded(connection, run_id) != stored(connection, run_id):
+                witness.breach("INV-18", f"the log of {run_id} does not give its rows")
+            broken = events.verify_chain(connection, run_id)
+            if broken is not None:
+                witness.breach("INV-18", f"the chain of {run_id} breaks: {broken}")
+
+    memory.run(compare)

@@ -1,0 +1,203 @@
+"""What a schedule is like before it begins: the fleet, the plan, and how much goes wrong.
+
+Every seed draws a mix of its own (a swarm): most bugs hide from an even mixture of all faults.
+"""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from random import Random
+from typing import Any, Final
+
+from orchestrator.domain.model import PlanSpec, Selection, Share, Tracking, WaveSpec
+from orchestrator.engine.doors import Rhythm
+from orchestrator.simulator.faults import TEMPERS
+from orchestrator.simulator.machines import Machine
+from orchestrator.simulator.tempers import Busy, Temper
+
+GROUP: Final = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg"
+_RATES: Final = {
+    "post.connect": 0.03,
+    "post.lost": 0.03,
+    "post.reply_lost": 0.05,
+    "post.429": 0.03,
+    "post.500": 0.02,
+    "post.503": 0.03,
+    "post.taken_500": 0.02,
+    "post.taken_503": 0.04,
+    "post.slow": 0.05,
+    "read.connect": 0.02,
+    "read.lost": 0.03,
+    "read.503": 0.03,
+    "read.404": 0.01,
+    "read.slow": 0.03,
+    "database.away": 0.002,
+    "database.commit_lost": 0.003,
+    "database.outage": 0.0005,
+}
+_TROUBLE: Final = (
+    "fails", "fails_once", "operation_fails", "platform_fails_once", "canceled", "warns", "unknown",
+    "no_result", "nothing_to_do", "overruns", "hang", "needs_reboot", "reboot_fails",
+    "reboot_loop", "superseded", "stopped", "deleted", "superseding", "throttled",
+    "swallowed_reply", "accepted_then_503", "accepted_without_url", "accepted_elsewhere",
+    "proxy_page", "expired_token", "denied", "locked", "platform_first", "traceless",
+    "forbidden_polls", "flaky_polls", "forgotten", "late_view", "blind_view",
+    "untraceable", "late_graph",
+    "blind_graph",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weather:
+    """One schedule's settings. Rates lie in [0, 1]; times are virtual seconds."""
+
+    rates: dict[str, float] = field(default_factory=dict)
+    crash: float = 0.0
+    freeze: float = 0.0
+    stop: float = 0.0
+    skews: tuple[float, float] = (0.0, 0.0)
+    takes: tuple[float, float] = (5.0, 30.0)
+    view_lag: float = 5.0
+    graph_lag: float = 20.0
+    busy: Busy = Busy.OPERATION_NOT_ALLOWED
+    history: float = 0.0
+    """The share of machines that Azure patched before, a month or two ago."""
+    shuffled: bool = True
+    acts: float = 0.0
+    """How many acts of people there are in a minute."""
+    second_run: bool = False
+    heal_at: float = 200.0
+    temper: float = 0.0
+    """The share of machines that are no steady ones."""
+    tempers: tuple[str, ...] = _TROUBLE
+    waves: tuple[int, ...] = (1, 2)
+    parallel: int | None = None
+    failures: int = 0
+    run_failures: int | None = None
+    bake: float = 0.0
+    min_interval: float = 0.0
+    tracking: Tracking = field(default_factory=Tracking)
+    rhythm: Rhythm = field(default_factory=Rhythm)
+
+    def rate(self, kind: str) -> float:
+        """Return how often a fault of this kind strikes."""
+        return self.rates.get(kind, 0.0)
+
+
+def drawn(seed: int) -> Weather:
+    """Draw the weather of a seed."""
+    luck = Random(seed)
+    hostility = luck.choice((0.3, 1, 1, 2))
+    rates = {kind: rate * luck.choice((0, 0, 0.3, 1, 3)) for kind, rate in _RATES.items()}
+    for kind in ("post.repeated", "post.bare"):
+        rates[kind] = Random(f"{kind} {seed}").choice((0.0, 0.0, 0.05))
+    history = Random(f"history {seed}").choice((0.0, 0.5))
+    long = luck.random() < 0.3
+    return Weather(
+        rates={kind: min(0.5, rate * hostility) for kind, rate in rates.items()},
+        crash=luck.choice((0, 0.0003, 0.001, 0.004)),
+        freeze=luck.choice((0, 0, 0.0003, 0.001)),
+        stop=luck.choice((0, 0, 0.0005)),
+        skews=(luck.choice((0.0, 0.0, -20.0, 45.0)), luck.choice((0.0, 0.0, 0.4, -45.0))),
+        takes=(30.0, 150.0) if long else (2.0, 20.0),
+        view_lag=luck.choice((0.0, 0.0, 3.0, 20.0, 100.0)),
+        graph_lag=luck.choice((0.0, 10.0, 40.0, 200.0)),
+        busy=luck.choice(tuple(Busy)),
+        history=history,
+        shuffled=luck.random() < 0.7,
+        acts=luck.choice((0.0, 0.0, 0.5, 2.0)),
+        second_run=luck.random() < 0.25,
+        heal_at=luck.choice((30.0, 60.0, 150.0)),
+        temper=luck.choice((0.0, 0.1, 0.3, 0.6)),
+        rhythm=_rhythm(luck),
+        **_plan(luck),
+    )
+
+
+def _rhythm(luck: Random) -> Rhythm:
+    """Mostly slower than what ships, which changes nothing but how many schedules fit a minute."""
+    renew = luck.choice((5, 10))
+    return Rhythm(
+        acts=timedelta(seconds=luck.choice((1, 5, 15, 15, 15, 15))),
+        scan=timedelta(seconds=luck.choice((2, 12, 12, 12, 12, 12))),
+        renew=timedelta(seconds=renew),
+        lease=timedelta(seconds=3 * renew),
+    )
+
+
+def _plan(luck: Random) -> dict[str, Any]:
+    waves = tuple(luck.choice((1, 2, 2, 3)) for _ in range(luck.choice((2, 2, 3))))
+    return {
+        "waves": (*waves[:-1], max(waves[-1], 4 - sum(waves[:-1]))),
+        "parallel": luck.choice((1, 2, 2, None)),
+        "failures": luck.choice((0, 0, 1, 2)),
+        "run_failures": luck.choice((None, None, None, 1)),
+        "bake": luck.choice((0.0, 0.0, 20.0)),
+        "min_interval": luck.choice((0.0, 43_200.0)),
+        "tracking": Tracking(
+            poll=timedelta(seconds=luck.choice((5, 15))),
+            settle=timedelta(seconds=luck.choice((40, 90))),
+            overdue=timedelta(seconds=luck.choice((30, 120))),
+            max_unknown=luck.choice((1, 3)),
+            request_timeout=timedelta(seconds=luck.choice((5, 30))),
+        ),
+    }
+
+
+def plan(weather: Weather, name: str = "monthly") -> PlanSpec:
+    """Return the plan of a schedule: a wave for each ring."""
+    parallel = Share(percent=100) if weather.parallel is None else Share(count=weather.parallel)
+    waves = tuple(
+        WaveSpec(
+            name=ring,
+            select=Selection(tags=(("ring", (ring,)),)),
+            max_parallel=parallel,
+            allow_failures=Share(count=weather.failures),
+            bake=timedelta(seconds=weather.bake),
+            max_duration=timedelta(minutes=28),
+        )
+        for ring in rings(weather)
+    )
+    whole = None if weather.run_failures is None else Share(count=weather.run_failures)
+    return PlanSpec(
+        name=name,
+        waves=waves,
+        tracking=weather.tracking,
+        allow_failures=whole,
+        min_interval=timedelta(seconds=weather.min_interval),
+    )
+
+
+def rings(weather: Weather) -> tuple[str, ...]:
+    """Name the waves."""
+    return tuple(f"ring{number}" for number in range(len(weather.waves)))
+
+
+def fleet(weather: Weather, seed: int, steady: frozenset[int] = frozenset()) -> list[Machine]:
+    """Return the machines; those numbered in `steady` lose their temper (that is how a schedule
+    shrinks)."""
+    luck = Random(f"fleet {seed}")
+    machines: list[Machine] = []
+    for ring, size in zip(rings(weather), weather.waves, strict=True):
+        for _ in range(size):
+            number = len(machines)
+            temper = _temper(weather, luck, calm=number in steady)
+            machines.append(
+                Machine(
+                    vm_id=f"{GROUP}/providers/Microsoft.Compute/virtualMachines/vm-{number:02d}",
+                    os=luck.choice(("Linux", "Windows")),
+                    tags={"ring": ring},
+                    temper=temper,
+                )
+            )
+    return machines
+
+
+def _temper(weather: Weather, luck: Random, *, calm: bool) -> Temper:
+    takes = timedelta(seconds=luck.uniform(*weather.takes))
+    troubled, word = luck.random() < weather.temper, luck.choice(weather.tempers)
+    if calm or not troubled:
+        return Temper(takes=takes)
+    found = TEMPERS[word]
+    if found.hangs:
+        return found
+    return Temper(**{**{name: getattr(found, name) for name in Temper.__slots__}, "takes": takes})
