@@ -157,6 +157,12 @@ def test_a_gauge_is_true_at_every_scrape(metrics: Metrics):
     assert samples(metrics, "run_status") == {("monthly", RUN, "halted"): 1}
 
 
+def test_safe_mode_is_a_gauge_that_is_always_there(metrics: Metrics):
+    assert value(metrics, "safe_mode") == 0
+    metrics.watch(replace(standing(), safe_mode=lambda: True))
+    assert value(metrics, "safe_mode") == 1
+
+
 def test_a_run_that_is_not_driven_any_more_leaves(metrics: Metrics):
     driven = [RunView(a_snapshot((a_wave(), 1)))]
     metrics.watch(standing(lambda: driven))
