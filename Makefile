@@ -4,7 +4,7 @@
 # `make mutants` to the gate), SECONDS (how long chaos may take).
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-dev demo test chaos mutants check fmt diagram lock clean
+.PHONY: help setup setup-dev demo test chaos sweep simulate-long mutants check fmt diagram lock clean
 
 VENV := .venv/bin
 SET_UP := PYTHON="$(PYTHON)" bash tools/set_up.sh
@@ -26,6 +26,12 @@ test: setup-dev  ## Run the whole test suite, on SQLite and a PostgreSQL of its 
 
 chaos: setup-dev  ## Kill, pause and cut off real processes for SECONDS=540 (ARGS="kill --cycles 100": one part)
 	@$(VENV)/python -m tests.chaos $(or $(ARGS),all --seconds $(or $(SECONDS),540))
+
+sweep: setup-dev  ## Die once at every point of every simulated scenario, for an hour (ARGS="--part 1/6")
+	@$(VENV)/python -m tests.simulation sweep $(ARGS)
+
+simulate-long: setup-dev  ## Play 100,000 simulated nights, for hours (ARGS="--first 5000000 --schedules 1000")
+	@$(VENV)/python -m tests.simulation hunt --first 1000000 --schedules 100000 $(ARGS)
 
 mutants: setup-dev  ## Plant each known bug and let the simulation find it, for hours (ARGS="--schedules 500")
 	@$(VENV)/python -m tests.mutants $(ARGS)

@@ -46,12 +46,18 @@ def _hunt(given: argparse.Namespace) -> int:
     if given.processes == 1:
         tally = campaign.alone(seeds, seconds=given.seconds)
     else:
-        tally = campaign.hunt(seeds, processes=given.processes, seconds=given.seconds)
+        tally = campaign.hunt(
+            seeds, processes=given.processes, seconds=given.seconds, tell=_tell_progress
+        )
     print("\n".join(tally.lines()))
     for broken in tally.broken[:1]:
         print(f"after {tally.schedules} schedules: {broken.breaches[0]}")
         _tell(broken if given.plain else shrunk(broken))
     return 1 if tally.broken else 0
+
+
+def _tell_progress(tally: campaign.Tally) -> None:
+    print(next(tally.lines()), flush=True)
 
 
 def _same(given: argparse.Namespace) -> int:

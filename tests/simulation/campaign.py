@@ -3,7 +3,7 @@
 import os
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field
 
@@ -59,8 +59,10 @@ def hunt(
     processes: int | None = None,
     seconds: float = 1e9,
     most_broken: int = 1,
+    tell: Callable[[Tally], None] = lambda _tally: None,
 ) -> Tally:
-    """Play schedules until the seeds, the time or our patience with breaches is at its end."""
+    """Play schedules until the seeds, the time or our patience with breaches is at its end; `tell`
+    hears of every thousandth."""
     tally, begun = Tally(), time.monotonic()
     chunks = iter([seeds[at : at + CHUNK] for at in range(0, len(seeds), CHUNK)])
     workers = processes or os.cpu_count() or 1
@@ -74,7 +76,11 @@ def hunt(
                 break
             done, running = wait(running, return_when=FIRST_COMPLETED)
             for reports in done:
+                before = tally.schedules
                 _count(tally, reports.result())
+                tally.seconds = time.monotonic() - begun
+                if before // 1_000 != tally.schedules // 1_000:
+                    tell(tally)
     tally.seconds = time.monotonic() - begun
     return tally
 

@@ -89,9 +89,13 @@ class People:
             await pause(20.0)
 
     async def _left(self) -> Sequence[Any]:
-        return [row for row in await self._store.rows("v_runs") if row["closed_at"] is None]
+        """Read the runs that go on: open ones, and ended ones in which a late end is verified."""
+        rows = await self._store.rows("v_runs")
+        return [row for row in rows if row["closed_at"] is None or row["verifying"]]
 
     async def _help(self, run: Any) -> None:
+        if run["closed_at"] is not None:
+            return
         if self._world.seconds() > self._world.weather.heal_at + PATIENCE:
             await self._ask(run["run_id"], ActKind.CANCEL)
         elif run["status"] in {"halted", "paused"}:

@@ -89,7 +89,7 @@ def drawn(seed: int) -> Weather:
     hostility = luck.choice((0.3, 1, 1, 2))
     rates = {kind: rate * luck.choice((0, 0, 0.3, 1, 3)) for kind, rate in _RATES.items()}
     for kind in ("post.repeated", "post.bare"):
-        rates[kind] = Random(f"{kind} {seed}").choice((0.0, 0.0, 0.05))
+        rates[kind] = Random(f"{kind} {seed}").choice((0.0, 0.05, 0.15))
     history = Random(f"history {seed}").choice((0.0, 0.5))
     long = luck.random() < 0.3
     return Weather(

@@ -105,7 +105,7 @@ class Witness:
         """Tell whether a daemon was told to stop longer ago than a commit takes. One that may be
         frozen between the two proves nothing."""
         now, frozen = self._world.seconds(), self._world.weather.freeze > 0
-        return not frozen and now - self._stopped_at.get(holder, now) > _A_COMMIT
+        return not frozen and now - self._stopped_at.get(holder, now) > _A_COMMIT / 2
 
     def _beyond(self, bad: int) -> bool:
         tolerated = self._world.weather.run_failures
