@@ -1,7 +1,6 @@
 # Everything a person types here. Plain `make` prints the targets.
 # Overridable: PYTHON (the Python that .venv is made from), ARGS (what `make test` hands to pytest,
-# `make chaos` to its parts,
-# `make mutants` to the gate), SECONDS (how long chaos may take).
+# `make chaos` and `make mutants` to their commands), SECONDS (how long chaos may take).
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup setup-dev demo test chaos sweep simulate-long mutants check fmt diagram lock clean

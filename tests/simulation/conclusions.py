@@ -1,7 +1,9 @@
 """What a move of an operation may say, held against the attempt's row, the log of acts, and the
 simulated Azure's truth at that instant. It sees commits only, never the engine's own reasons."""
 
+import json
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Final
@@ -10,6 +12,7 @@ from tests.simulation.world import World
 
 _NO_TRACE: Final = {"unknown>queued", "unknown>failed", "unknown>skipped"}
 _NO_REFUSAL: Final = {None, 401, 408, 409, 429}
+_GRANTS: Final = {"failed>queued": "retry", "needs_human>queued": "not_started"}
 _NO_GRANT: Final = ("nobody granted attempt", "may have taken attempt")
 """How the intent's transaction refuses a number that it should never have been asked for."""
 Wrong = tuple[str, str]
@@ -22,6 +25,7 @@ class Conclusions:
         self._world = world
         self._received: dict[str, float] = {}
         self._claimed: dict[str, float] = {}
+        self._reopened: Counter[str] = Counter()
 
     def received(self, attempt: str) -> None:
         """A 202 was written down."""
@@ -30,6 +34,12 @@ class Conclusions:
     def taken_over(self, run_id: str) -> None:
         """A daemon has claimed a run: it can read everything that was written before."""
         self._claimed[run_id] = self._world.seconds()
+
+    def reopened(self, run_id: str, asked: int) -> Iterator[Wrong]:
+        """Yield what is wrong with a run that goes on: each resume of a person's does it once."""
+        self._reopened[run_id] += 1
+        if self._reopened[run_id] > asked:
+            yield "INV-6", f"{run_id} goes on oftener than the {asked} times that people asked"
 
     def wrong(
         self, raw: sqlite3.Connection, run_id: str, key: str, facts: dict[str, Any]
@@ -44,10 +54,8 @@ class Conclusions:
             yield "INV-22", f"attempt {attempt} failed by {_status(raw, attempt)}, no refusal"
         if (key in _NO_TRACE or facts["code"] == "no_trace") and self._early(facts["settle_at"]):
             yield "INV-22", f"attempt {attempt} was given up before {facts['settle_at']}: {key}"
-        if key == "failed>queued" and not facts["retries"]:
-            yield "INV-1", f"a failed VM of {run_id} is queued again, and nobody asked for it"
-        if key == "needs_human>queued" and not facts["resolves"]:
-            yield "INV-1", f"a VM of {run_id} was resolved, and nobody did"
+        if (kind := _GRANTS.get(key)) and not _asked_for(kind, facts):
+            yield "INV-1", f"a VM of {run_id} went {key} oftener than anybody asked for it"
         if key == "preparing>queued" and any(said in facts["reason"] for said in _NO_GRANT):
             yield "INV-1", f"an intent beyond the grants was tried: {facts['reason']}"
         if key in {"in_progress>verifying", "unknown>verifying"} and self._runs(attempt):
@@ -71,6 +79,12 @@ class Conclusions:
             one["client_request_id"] == attempt and one["ended_at"] is None
             for one in ledger["installations"]
         )
+
+
+def _asked_for(kind: str, facts: dict[str, Any]) -> bool:
+    """Tell whether there were more acts of a kind than grants that came of them, before this."""
+    given: int = facts["given"].count(kind)
+    return given < int(facts["asked"][kind])
 
 
 def _status(raw: sqlite3.Connection, attempt: str) -> int | None:

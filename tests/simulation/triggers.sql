@@ -9,8 +9,12 @@ CREATE TEMP TRIGGER saw_operation AFTER UPDATE OF state ON operation
   json_object('attempt', coalesce(OLD.attempt_id, NEW.attempt_id),
   'settle_at', OLD.settle_at, 'code', NEW.reason_code, 'reason', NEW.reason,
   'receipts', (SELECT count(*) FROM receipt c WHERE c.attempt_id = NEW.attempt_id),
-  'retries', (SELECT count(*) FROM act b WHERE b.run_id = NEW.run_id AND b.kind = 'retry'),
-  'resolves', (SELECT count(*) FROM act b WHERE b.run_id = NEW.run_id AND b.kind = 'resolve'))); END;
+  'asked', json_object(
+      'retry', (SELECT count(*) FROM act b WHERE b.run_id = NEW.run_id AND b.kind = 'retry'),
+      'not_started',
+      (SELECT count(*) FROM act b WHERE b.run_id = NEW.run_id AND b.kind = 'resolve')),
+    'given', (SELECT json_group_array(g.kind) FROM permission g
+      WHERE g.run_id = NEW.run_id AND g.vm_id = NEW.vm_id))); END;
 
 CREATE TEMP TRIGGER saw_receipt AFTER INSERT ON receipt BEGIN
   INSERT INTO seen SELECT 'receipt', a.run_id, a.vm_id, NEW.attempt_id, '{}'
@@ -45,7 +49,8 @@ CREATE TEMP TRIGGER saw_attempt AFTER INSERT ON attempt BEGIN
 
 CREATE TEMP TRIGGER saw_run AFTER UPDATE OF status ON run
   WHEN NEW.status <> OLD.status BEGIN
-  INSERT INTO seen VALUES ('run', NEW.id, NULL, OLD.status || '>' || NEW.status, '{}'); END;
+  INSERT INTO seen VALUES ('run', NEW.id, NULL, OLD.status || '>' || NEW.status, json_object(
+    'resumes', (SELECT count(*) FROM act b WHERE b.run_id = NEW.id AND b.kind = 'resume'))); END;
 
 CREATE TEMP TRIGGER saw_wave AFTER UPDATE OF status ON wave
   WHEN NEW.status = 'passed' AND OLD.status <> 'passed' BEGIN

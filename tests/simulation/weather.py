@@ -114,11 +114,13 @@ def drawn(seed: int) -> Weather:
 
 
 def _rhythm(luck: Random) -> Rhythm:
-    """Mostly slower than what ships, which changes nothing but how many schedules fit a minute."""
-    renew = luck.choice((5, 10))
+    """Mostly slower than what ships: that changes nothing but how many schedules fit a minute."""
+    if luck.random() < 0.1:
+        return Rhythm()
+    renew = luck.choice((5, 15, 15))
     return Rhythm(
-        acts=timedelta(seconds=luck.choice((1, 5, 15, 15, 15, 15))),
-        scan=timedelta(seconds=luck.choice((2, 12, 12, 12, 12, 12))),
+        acts=timedelta(seconds=luck.choice((5, 30, 30))),
+        scan=timedelta(seconds=luck.choice((5, 30, 30))),
         renew=timedelta(seconds=renew),
         lease=timedelta(seconds=3 * renew),
     )

@@ -6,7 +6,7 @@ Each breach is a sentence that begins with the invariant of `docs/guarantees.md`
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -56,6 +56,9 @@ class Witness:
                 case "run":
                     self.counts[f"run {key}"] += 1
                     self._halted(run_id, key)
+                    if key.endswith(">open"):
+                        resumes = json.loads(facts)["resumes"]
+                        self._all(self._conclusions.reopened(run_id, resumes))
                 case "passed":
                     self._passed(run_id, key, json.loads(facts))
                 case "receipt":
@@ -68,6 +71,10 @@ class Witness:
                     known = json.loads(facts)
                     for breach in self._conclusions.wrong(self.raw, run_id, key, known):
                         self.breach(*breach)
+
+    def _all(self, breaches: Iterable[tuple[str, str]]) -> None:
+        for breach in breaches:
+            self.breach(*breach)
 
     def refused(self, error: IntegrityError) -> None:
         """A trigger or a key of the database had to step in: the code before it did not look."""
@@ -161,7 +168,7 @@ class Witness:
         run_id, holder, ended = row
         if holder != host.name:
             self.breach("INV-17", f"{host.name} sent the attempt of {holder}")
-        if ended is not None:
+        if ended not in {None, "unknown"}:  # another daemon may doubt it while it is on its way
             self.breach("INV-2", f"attempt {attempt} was sent after its end ({ended})")
         if now - self._intended_at[attempt] > DELTA:
             late = now - self._intended_at[attempt]
