@@ -42,13 +42,15 @@ check: setup-dev  ## Check style, types, who imports whom, and what is generated
 	@$(VENV)/lint-imports --no-logo
 	@$(VENV)/deptry .
 	@$(VENV)/python -m tools.draw --check
+	@$(VENV)/python -m tools.answers --check
 
 fmt: setup-dev  ## Format the code and mend what ruff can mend
 	@$(VENV)/ruff check --fix-only .
 	@$(VENV)/ruff format .
 
-diagram: setup-dev  ## Draw the state diagram anew
+diagram: setup-dev  ## Draw the state diagram and the table of Azure's answers anew
 	@$(VENV)/python -m tools.draw
+	@$(VENV)/python -m tools.answers
 
 lock: setup-dev  ## Write the locks anew from pyproject.toml (ARGS=--upgrade for newer versions)
 	@bash tools/lock.sh $(ARGS)

@@ -107,10 +107,13 @@ class Driver:
             return None
 
     async def step(self, group: asyncio.TaskGroup) -> Plan:
-        """Apply what people asked for, write what is decided, and hand out everything due now."""
+        """Apply what people asked for, write what is decided, and hand out everything due now.
+
+        Nothing is planned by a book that is lost: its view is not what the rows say.
+        """
         await self._apply_acts()
         await self._checkpoint()
-        while True:
+        while self.book.lost is None:
             now = self._clock.now()
             self.view.advance(now)
             todo = plan(self.view, now)
@@ -121,7 +124,8 @@ class Driver:
                 return todo
             for decision in todo.decisions:
                 if not await self.book.record(write(self.view, decision, now)):
-                    return todo
+                    break
+        return Plan((), (), None)
 
     async def settle(self) -> None:
         """Wait until nothing is in hand: for those who turn the clock themselves."""

@@ -13,7 +13,7 @@ from orchestrator.http.answering import HEADERS, refusal
 from orchestrator.http.behind import Door
 from orchestrator.http.loopback import is_here
 from orchestrator.http.steering import too_large
-from orchestrator.ports import InventoryError, StoreUnavailableError
+from orchestrator.ports import DamagedError, InventoryError, StoreUnavailableError
 
 OPEN: Final = frozenset({("GET", "/livez"), ("GET", "/readyz"), ("GET", "/metrics")})
 """(method, route) of what anyone on this machine may read. `HEAD` counts as `GET`."""
@@ -48,6 +48,9 @@ class Guards:
             self._door.observer.troubled("database", str(error))
             message = "the database is out of reach or refuses to write; the daemon's log says why"
             return refusal(503, "database_unreachable", message)
+        except DamagedError as error:
+            self._door.observer.troubled("database", str(error))
+            return refusal(503, "damaged", redact(str(error)))
         except InventoryError as error:
             self._door.observer.troubled("inventory", str(error))
             return refusal(503, "azure_unreachable", redact(str(error)))

@@ -5,7 +5,7 @@ import pytest
 from orchestrator.domain.model import RunId, VmId
 from orchestrator.domain.record import Act, ActKind, Resolution
 from orchestrator.http.behind import Patience
-from orchestrator.ports import InventoryError, StoreUnavailableError
+from orchestrator.ports import DamagedError, InventoryError, StoreUnavailableError
 from orchestrator.service import NotOpened, Opened
 from tests.contract.http.bench import EVENING, HALT, NEW_ID, RUN, Bench
 
@@ -146,6 +146,15 @@ async def test_a_database_out_of_reach_is_told_without_its_place(bench: Bench, w
     assert b"private" not in reply.content
     assert b"hunter2" not in reply.content
     assert [where for where, _ in bench.memory.troubles] == ["database"]
+
+
+async def test_a_run_whose_rows_make_no_sense_is_told_as_such_and_is_no_bug_of_ours(bench: Bench):
+    bench.desk.error = DamagedError("the rows of run monthly-1 are not what was written")
+    async with bench.served() as visitor:
+        reply = await visitor.post(HALT)
+    assert (reply.status, reply.code) == (503, "damaged")
+    assert "monthly-1" in reply.message
+    assert not bench.memory.crashes
 
 
 async def test_azure_out_of_reach_is_told_with_its_fix_but_without_a_secret(bench: Bench):
