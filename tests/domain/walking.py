@@ -26,7 +26,17 @@ from orchestrator.domain.model import ActivityId, AttemptId, RunId, VmId
 from orchestrator.domain.polling import next_watch, watch_for
 from orchestrator.domain.record import Act, ActKind, Change, Move, Resolution, Snapshot, Watch
 from orchestrator.domain.result import Report, Result
-from orchestrator.domain.rollout import Command, Drop, Look, Plan, Poll, Recover, Start, plan
+from orchestrator.domain.rollout import (
+    Command,
+    Drop,
+    Look,
+    Plan,
+    Poll,
+    Recover,
+    Start,
+    Survey,
+    plan,
+)
 from orchestrator.domain.steering import apply
 from orchestrator.domain.submitting import AskWhether, Ready, conclude, inspect, recover
 from orchestrator.domain.view import RunView
@@ -112,6 +122,8 @@ class Walk:
                 self.poll(op, state)
             case Look(op, state):
                 self.look(op, state)
+            case Survey():
+                raise AssertionError("no walk is in safe mode: nothing is surveyed")
             case Drop(op, cancelled, why):
                 event = o.Withdrawn if cancelled else o.Dropped
                 self.move(op, event(self.now, why))

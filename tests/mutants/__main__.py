@@ -89,6 +89,9 @@ def _summed_up(outcomes: Sequence[Outcome], given: argparse.Namespace) -> int:
     for what, those in wrong.items():
         for one in those:
             _say(f"{what}: {one.mutant.name} {one.invariant} {one.breach[:160]}".rstrip())
+    unclean = sorted({seed for one in outcomes for seed in one.unclean})
+    if unclean:
+        _say(f"seeds that break without any planted bug: {unclean}")
     return 1 if any(wrong.values()) or quick < QUICK_SHARE * len(real) else 0
 
 

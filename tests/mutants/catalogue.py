@@ -2,11 +2,12 @@
 
 from typing import Final
 
-from tests.mutants import concluding, keeping, steering, submitting
+from tests.mutants import concluding, holding, keeping, steering, submitting
 
 MUTANTS: Final = (
     *submitting.MUTANTS,
     *concluding.MUTANTS,
     *steering.MUTANTS,
+    *holding.MUTANTS,
     *keeping.MUTANTS,
 )

@@ -22,6 +22,30 @@ _ANY_TIME: Final = Edit(
     "    return state.intent_at - SKEW <= found.started_at <= state.settle_at\n",
     "    return True\n",
 )
+_WHOEVER_STARTED_IT: Final = (
+    Edit(
+        _FOLLOWING,
+        "    candidates = [each for each in found if each.started_by != PLATFORM]\n",
+        "    candidates = list(found)\n",
+    ),
+    Edit(
+        _FOLLOWING,
+        "    proved = found.started_by == USER or found.activity == state.expected\n",
+        "    proved = bool(USER)\n",
+    ),
+)
+_NEVER_DISOWNED: Final = (
+    Edit(
+        _FOLLOWING,
+        "    if told is not None and told.started_by == PLATFORM:\n",
+        "    if told is not None and told.started_by == USER + PLATFORM:\n",
+    ),
+    Edit(
+        _FOLLOWING,
+        "told.started_by == PLATFORM and not state.tracked:\n",
+        "told.started_by == USER + PLATFORM:\n",
+    ),
+)
 _POLLED: Final = (
     "            return Reported(now, _verify_by(plan, wave, now), state.activity, said)\n"
 )
@@ -103,6 +127,8 @@ MUTANTS: Final = (
         "any new id is adopted",
         "Azure named the operation in its answer, and another one is taken for it",
         (_ANY_NEW_ID,),
+        masked_by="a VM's view shows ours before anything newer, and what is newer was started by"
+        " Azure itself, which Resource Graph says",
     ),
     Mutant(
         "the baseline is ignored",
@@ -119,18 +145,13 @@ MUTANTS: Final = (
     Mutant(
         "Azure's own installation is adopted",
         "Azure started it, Resource Graph says so, and our request is still in doubt",
-        (
-            Edit(
-                _FOLLOWING,
-                "    candidates = [each for each in found if each.started_by != PLATFORM]\n",
-                "    candidates = list(found)\n",
-            ),
-            Edit(
-                _FOLLOWING,
-                "    proved = found.started_by == USER or found.activity == state.expected\n",
-                "    proved = bool(USER)\n",
-            ),
-        ),
+        (*_WHOEVER_STARTED_IT, *_NEVER_DISOWNED),
+    ),
+    Mutant(
+        "Azure's own installation is adopted, and disowned",
+        "Resource Graph is not asked before the adoption, only after it",
+        _WHOEVER_STARTED_IT,
+        masked_by="Resource Graph is asked again before the verdict",
     ),
     Mutant(
         "the newest installation of the VM is ours",

@@ -40,6 +40,8 @@ class Outcome:
     invariant: str = ""
     breach: str = ""
     error: str = ""
+    unclean: tuple[int, ...] = ()
+    """Seeds on the way that break without the bug, too."""
 
 
 @contextmanager
@@ -68,6 +70,7 @@ def plant(mutant: Mutant, root: Path) -> None:
 def judge(mutant: Mutant, clean: Path, schedules: int) -> Outcome:
     """Hunt for a mutant through so many schedules; `clean` is a copy without any bug."""
     first, seconds = 0, 0
+    unclean: tuple[int, ...] = ()
     try:
         with copied(mutant) as root:
             while first < schedules:
@@ -84,10 +87,12 @@ def judge(mutant: Mutant, clean: Path, schedules: int) -> Outcome:
                         seconds=seconds,
                         invariant=found[1],
                         breach=found[2],
+                        unclean=unclean,
                     )
+                unclean += (int(seed[1]),)
     except BadMutantError as error:
         return Outcome(mutant=mutant, after=None, seconds=seconds, error=str(error))
-    return Outcome(mutant=mutant, after=None, seconds=seconds)
+    return Outcome(mutant=mutant, after=None, seconds=seconds, unclean=unclean)
 
 
 def _hunt(root: Path, first: int, schedules: int) -> str:

@@ -1,7 +1,6 @@
 """What a move of an operation may say, held against the attempt's row, the log of acts, and the
 simulated Azure's truth at that instant. It sees commits only, never the engine's own reasons."""
 
-import json
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator

@@ -13,7 +13,7 @@ from tests.simulation.luck import Luck
 from tests.simulation.schedule import play
 from tests.simulation.shrink import minimal, read, replay, shrunk
 
-SCHEDULES = 1_500
+SCHEDULES = 800
 """In each of two parts: what fits two minutes of two cores. Their seeds are fixed; `make
 simulate-long` takes new ones."""
 

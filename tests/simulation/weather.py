@@ -32,7 +32,7 @@ _RATES: Final = {
     "read.slow": 0.03,
     "database.away": 0.002,
     "database.commit_lost": 0.003,
-    "database.outage": 0.0005,
+    "database.outage": 0.002,
 }
 _TROUBLE: Final = (
     "fails", "fails_once", "operation_fails", "platform_fails_once", "canceled", "warns", "unknown",
