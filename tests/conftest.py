@@ -45,3 +45,14 @@ def any_database_url(request: pytest.FixtureRequest) -> str:
     """Give the URL of a fresh, empty database: each test that asks for it runs on both kinds."""
     url: str = request.getfixturevalue(f"{request.param}_url")
     return url
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A hostile name may hold half a character, which no worker can send to the other process."""
+    report = yield
+    report.sections = [
+        (title, text.encode("utf-8", "backslashreplace").decode())
+        for title, text in report.sections
+    ]
+    return report
