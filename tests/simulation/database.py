@@ -46,6 +46,11 @@ class Memory:
         engine.dispose()  # what it compiled stays; the connection is this schedule's
         self._connection = engine.connect()
 
+    @property
+    def intents(self) -> int:
+        """How many intents were committed so far."""
+        return self._witness.counts["intent"]
+
     def run(self, unit: Unit[T]) -> T:
         """Run a unit in a transaction; what the triggers saw goes to the witness."""
         with self._watched():
@@ -157,8 +162,10 @@ class DatabaseDoor:
         if seconds:
             await pause(seconds)
             await host.point(f"{kind}.queued")
+        intents = self._memory.intents
         value = self._memory.run(unit)
         if kind == "write" and world.strikes("database.commit_lost"):
             raise StoreUnavailableError("The answer to the COMMIT was lost.")
-        await host.point(f"{kind}.end")
+        intended = self._memory.intents > intents
+        await host.point("post.intended" if intended else f"{kind}.end")
         return value

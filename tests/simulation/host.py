@@ -14,7 +14,7 @@ from tests.simulation.loop import pause
 from tests.simulation.world import World
 
 AROUND_A_POST: Final = 10.0
-"""How much likelier a death, a freeze or a stop is just before a POST, or just after it: of some
+"""How much likelier a death, a freeze or a stop is between an intent and its answer: of some
 1,700 points of a schedule a dozen lie there, and all that may never happen happens there."""
 
 
