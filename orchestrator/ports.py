@@ -253,9 +253,6 @@ class Store(Protocol):
         """Read, in one picture, what stands above a run: the fleet-wide halt, safe mode, and the
         acts that wait to be applied."""
 
-    async def acts(self, run_id: RunId) -> Sequence[Act]:
-        """Read the acts that wait to be applied, oldest first."""
-
     async def brake(self) -> Brake | None:
         """Read the fleet-wide halt; None: there is none."""
 

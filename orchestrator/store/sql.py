@@ -148,10 +148,6 @@ class SqlStore:
             )
         )
 
-    async def acts(self, run_id: RunId) -> Sequence[Act]:
-        """Read the acts that wait to be applied, oldest first."""
-        return await self._read(lambda c: acts.waiting(c, run_id))
-
     async def brake(self) -> Brake | None:
         """Read the fleet-wide halt."""
         return await self._read(brakes.read)

@@ -165,7 +165,7 @@ class _Door:
 PORTS: Mapping[str, tuple[str, ...]] = {
     "arm": ("install", "poll", "look", "list_machines"),
     "store": (
-        *("open_run_of", "queued_elsewhere", "open_run", "claim", "load", "acts", "record"),
+        *("open_run_of", "queued_elsewhere", "open_run", "claim", "load", "heed", "record"),
         *("intend", "receive", "receipts", "checkpoint", "release", "ask", "rows"),
     ),
 }

@@ -73,10 +73,6 @@ async def times_of_receipts(s: Scene) -> object:
     return [each.at for each in (await s.store.receipts([s.sent])).values()]
 
 
-async def actors_of_acts(s: Scene) -> object:
-    return [act.actor for act in await s.store.acts(RUN)]
-
-
 async def what_is_heeded(s: Scene) -> object:
     heed = await s.store.heed(RUN)
     halted = heed.brake.actor if heed.brake else None
@@ -152,7 +148,6 @@ CALLS: Final[Mapping[str, Call]] = {
     "ask": Call(
         ask=lambda s: s.store.ask(an_act("a-1")), first=None, again=None, lost=None, late=None
     ),
-    "acts": reading(actors_of_acts, [], ["eve"]),
     "heed": reading(what_is_heeded, (None, [], None), ("eve", ["eve"], None)),
     "brake": reading(lambda s: s.store.brake(), None, "halted by eve"),
     "halt_all": Call(
@@ -204,7 +199,7 @@ written without one, and what nobody else did is done."""
 
 READS: Final = (
     *("open_run_of", "open_runs", "late_runs", "queued_elsewhere", "load", "receipts", "knows"),
-    *("acts", "heed", "brake", "safe_mode", "fired", "rows", "events"),
+    *("heed", "brake", "safe_mode", "fired", "rows", "events"),
 )
 GROUPS: Final = {"the reads": READS} | {name: (name,) for name in CALLS if name not in READS}
 """What shares a database: reads are in nobody's way."""

@@ -36,7 +36,7 @@ async def test_an_act_is_read_as_it_was_asked(store):
         resolution=Resolution.NOT_STARTED,
     )
     await store.ask(act)
-    assert await store.acts(RUN) == [act]
+    assert (await store.heed(RUN)).acts == (act,)
 
 
 async def test_acts_wait_oldest_first(store):
@@ -44,14 +44,14 @@ async def test_acts_wait_oldest_first(store):
     newer, older = an_act("a-1", at=NOW + timedelta(seconds=1)), an_act("a-2")
     for act in (newer, older):
         await store.ask(act)
-    assert await store.acts(RUN) == [older, newer]
-    assert await store.acts(RunId("run-2")) == []
+    assert (await store.heed(RUN)).acts == (older, newer)
+    assert (await store.heed(RunId("run-2"))).acts == ()
 
 
 async def test_the_same_id_twice_is_one_act_and_one_line(store):
     await store.open_run(a_run(), [], [], [], None)
     await asyncio.gather(*(store.ask(an_act("a-1")) for _ in range(5)))
     await store.ask(replace(an_act("a-1"), because="something else"))
-    assert await store.acts(RUN) == [an_act("a-1")]
+    assert (await store.heed(RUN)).acts == (an_act("a-1"),)
     asked = await store.rows("v_events", event="act.asked")
     assert [(row["actor"], row["why"]) for row in asked] == [("ada", "enough")]

@@ -35,7 +35,7 @@ async def every_name_is_in_the_audit_log(store):
         detail = json.loads(said[0]["detail"])
         assert detail.get(plain(name), detail.get(name)) in {name, plain(name)}
         assert await store.verify_chain(run_id(number)) is None
-        [act] = await store.acts(run_id(number))
+        [act] = (await store.heed(run_id(number))).acts
         assert (act.actor, act.because, act.wave) == (plain(name), plain(name), plain(name))
 
 

@@ -291,7 +291,7 @@ async def test_an_act_is_answered_once_and_in_the_log(store):
     for result in ("halted", "halted again"):
         done = ActDone(act_id="a-1", at=NOW, result=result)
         assert await store.record(lease, Change(acts=(done,))) == Saved()
-    assert await store.acts(lease.run_id) == []
+    assert (await store.heed(lease.run_id)).acts == ()
     lines = [(row["event"], row["why"]) for row in await store.rows("v_events")]
     assert lines[-2:] == [("act.asked", "enough"), ("act.answered", "halted")]
 

@@ -83,7 +83,7 @@ async def test_a_run_a_fire_a_claim_and_an_act_are_one(stores):
         leases = await each(stores, lambda store: store.claim(run_id, next(holders), TTL))  # noqa: B023 - awaited in this round
         assert leases.count(None) == 1
         await each(stores, lambda store: store.ask(an_act(name, run_id=run_id)))  # noqa: B023 - awaited in this round
-        assert len(await stores[1].acts(run_id)) == 1
+        assert len((await stores[1].heed(run_id)).acts) == 1
     for run_id in (*await stores[0].open_runs(), ""):
         assert await stores[0].verify_chain(run_id) is None
 
