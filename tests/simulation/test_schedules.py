@@ -13,9 +13,9 @@ from tests.simulation.luck import Luck
 from tests.simulation.schedule import play
 from tests.simulation.shrink import minimal, read, replay, shrunk
 
-SCHEDULES = 800
-"""In each of two parts: what fits two minutes of two cores. Their seeds are fixed; `make
-simulate-long` takes new ones."""
+SCHEDULES = 500
+"""In each of two parts: what the ten minutes of the whole suite leave room for. Their seeds are
+fixed; `make simulate-long` takes new ones."""
 
 
 @pytest.mark.timeout(600)
