@@ -28,7 +28,7 @@ from orchestrator.http.behind import Door, Health
 from orchestrator.http.token import ensure_token, token_beside
 from orchestrator.logs import Log, Observers
 from orchestrator.metrics import Metrics, Standing
-from orchestrator.ports import Arm, Clock, Observer, Store
+from orchestrator.ports import Arm, Clock, Meter, Observer, Store
 from orchestrator.service import Asked, NotOpened, Opened, Service
 from orchestrator.store.notices import listen
 from orchestrator.store.opening import open_store
@@ -48,6 +48,7 @@ class Parts:
     service: Service
     observer: Observer
     metrics: Metrics
+    throttle: Throttle
 
 
 @asynccontextmanager
@@ -71,7 +72,8 @@ async def assembled(
                 high_water=high_water_path(settings),
             )
         )
-        arm = await stack.enter_async_context(azure(settings.azure, clock, observer))
+        throttle = Throttle(settings.reserve)
+        arm = await stack.enter_async_context(azure(settings.azure, clock, observer, throttle))
         service = Service(
             store=store,
             arm=arm,
@@ -87,12 +89,13 @@ async def assembled(
             service=service,
             observer=observer,
             metrics=metrics,
+            throttle=throttle,
         )
 
 
 @asynccontextmanager
 async def azure(
-    settings: AzureSettings, clock: Clock, observer: Observer
+    settings: AzureSettings, clock: Clock, observer: Observer, meter: Meter | None = None
 ) -> AsyncIterator[ArmClient]:
     """Open the client of Azure Resource Manager. Raises `TokenUnavailableError`."""
     cloud = _cloud(settings)
@@ -102,7 +105,9 @@ async def azure(
         )
         tokens = open_tokens(settings.credential, cloud, clock)
         stack.push_async_callback(tokens.close)
-        yield ArmClient(transport, tokens, cloud, clock, observer, settings.api_version)
+        yield ArmClient(
+            transport, tokens, cloud, clock, observer, settings.api_version, meter=meter
+        )
 
 
 def _cloud(settings: AzureSettings) -> Cloud:
@@ -126,7 +131,7 @@ class Daemon:
         only: Callable[[RunId], bool] = lambda _run: True,
     ) -> None:
         self.parts = parts
-        self.throttle = Throttle()
+        self.throttle = parts.throttle
         doors = Doors(
             store=parts.store,
             arm=parts.arm,

@@ -43,6 +43,7 @@ _PLACES: Final = ("arm", "database", "http", "inventory", "run", "schedule")
 _GOOD: Final = {outcome.value for outcome in Outcome} - {"failed", "skipped", "cancelled"}
 _MOST_BUCKETS: Final = 200
 _LONGEST_LABEL: Final = 200
+_MOST_ASKED: Final = 500
 
 _REQUEST_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _LATE_SECONDS = (0.1, 0.5, 1, 2, 5, 10, 30, 60, 300, 1200)
@@ -92,6 +93,8 @@ class Metrics:
         self._settled = _count("operations_settled", "Operations that settled.", "outcome")
         self._troubles = _count("troubles", "Things outside that did not work.", "where")
         self._crashes = _count("crashes", "Bugs that were caught.")
+        self._answers: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
+        """The series of each (kind, code), found once and not at each of thousands of polls."""
         info = "Which orchestrator this is; always 1."
         labels = ("version", "python")
         build = Gauge("orchestrator_build_info", info, labels, registry=self.registry)
@@ -136,9 +139,15 @@ class Metrics:
 
     def asked(self, kind: str, code: str, seconds: float) -> None:
         """Count a request to Azure."""
-        known = kind if kind in _KINDS else "other"
-        self._requests.labels(known, _code(code)).inc()
-        self._seconds.labels(known).observe(seconds)
+        request = self._answers.get((kind, code))
+        if request is None:
+            known = kind if kind in _KINDS else "other"
+            request = self._requests.labels(known, _code(code)), self._seconds.labels(known)
+            if len(self._answers) < _MOST_ASKED:
+                self._answers[kind, code] = request
+        counter, histogram = request
+        counter.inc()
+        histogram.observe(seconds)
 
     def late(self, seconds: float) -> None:
         """Measure a poll's lateness."""

@@ -11,12 +11,15 @@ from orchestrator.domain.answer import (
     LookAnswer,
     PollAnswer,
     SubmitAnswer,
+    SweepAnswer,
     TraceAnswer,
     Tracker,
 )
+from orchestrator.domain.durations import Lasted
 from orchestrator.domain.inventory import Machine
 from orchestrator.domain.model import ActivityId, AttemptId, Patches, Reboot, Run, RunId, VmId, Wave
 from orchestrator.domain.operation import Operation
+from orchestrator.domain.pools import Call, Left, Place
 from orchestrator.domain.record import (
     Act,
     Brake,
@@ -133,6 +136,22 @@ class Arm(Inventory, Protocol):
         pages, and those that have not begun yet. Eventually consistent: only what it shows counts.
         """
 
+    async def sweep(
+        self, subscriptions: Sequence[str], since: datetime, *, running: bool
+    ) -> SweepAnswer:
+        """Read from Resource Graph which installations in these subscriptions have ended and were
+        changed at `since` or later, and with `running` those that still run, too: a thousand a
+        page, all pages up to a bound. Hints, no more. Without a right to the results it answers
+        with nothing, as if there were none."""
+
+
+class Meter(Protocol):
+    """Who is told what Azure's answers say is left in its buckets. It answers nothing and never
+    fails."""
+
+    def heard(self, call: Call, place: Place, left: Left, now: datetime) -> None:
+        """An answer's headers, and what the request was about as far as its URL tells."""
+
 
 # ---------------------------------------------------------------------------------------- database
 
@@ -226,15 +245,25 @@ class Store(Protocol):
     async def receive(self, receipt: Receipt) -> None:
         """Insert what a 202 said. Needs no lease; inserting it twice is harmless."""
 
+    async def trackers(self, attempts: Sequence[AttemptId]) -> Mapping[AttemptId, Tracker]:
+        """Read the operation URLs of these attempts; those without a receipt are left out."""
+
     async def receipts(self, attempts: Sequence[AttemptId]) -> Mapping[AttemptId, Receipt]:
         """Read what the 202s of these attempts said; attempts without one are left out."""
 
     async def knows(self, activity: ActivityId) -> bool:
         """Tell whether an installation with this id belongs to any attempt in this database."""
 
+    async def durations(self, most: int) -> Sequence[Lasted]:
+        """Read how long the newest installations lasted, at most so many, of the newest runs: what
+        the planning of reads learns from."""
+
     async def checkpoint(self, run_id: RunId, watches: Mapping[VmId, Watch]) -> None:
         """Write polling state. No audit line, no compare-and-set: it is only ever written by the
         driver."""
+
+    async def holders(self, besides: str) -> int:
+        """Count the daemons, besides this holder, that hold a lease now, by database time."""
 
     async def claim(self, run_id: RunId, holder: str, ttl: timedelta) -> Lease | None:
         """Take or retake a lease that is free or expired by database time; the epoch grows by one.

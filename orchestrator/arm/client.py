@@ -13,11 +13,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import count
 from typing import Final
 from uuid import uuid4
 
 from orchestrator import __version__
-from orchestrator.arm import echoes, graph, guard, headers, orders, views, wire
+from orchestrator.arm import echoes, graph, guard, headers, orders, remaining, sweeps, views, wire
 from orchestrator.arm.clouds import Cloud
 from orchestrator.arm.exchange import (
     ConnectFailed,
@@ -31,11 +32,14 @@ from orchestrator.arm.inventory import Inventory
 from orchestrator.arm.token import Tokens, TokenUnavailableError
 from orchestrator.domain.answer import (
     Finished,
+    Hint,
     InDoubt,
     LookAnswer,
     NotSent,
     PollAnswer,
     SubmitAnswer,
+    SweepAnswer,
+    Swept,
     Taken,
     Trace,
     TraceAnswer,
@@ -47,7 +51,8 @@ from orchestrator.domain.answer import (
 )
 from orchestrator.domain.inventory import Machine
 from orchestrator.domain.model import ActivityId, VmId
-from orchestrator.ports import Clock, Observer, Order
+from orchestrator.domain.pools import Call
+from orchestrator.ports import Clock, Meter, Observer, Order
 
 DEFAULT_API_VERSION: Final = "2025-04-01"
 READ_SECONDS: Final = 30.0
@@ -69,7 +74,7 @@ _Heard = Exchanged | guard.Refused | _NoToken
 class ArmClient:
     """Implements `ports.Arm` over a transport."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - it stands between this many others
         self,
         transport: Transport,
         tokens: Tokens,
@@ -77,6 +82,8 @@ class ArmClient:
         clock: Clock,
         observer: Observer,
         api_version: str = DEFAULT_API_VERSION,
+        *,
+        meter: Meter | None = None,
     ) -> None:
         self._transport = transport
         self._tokens = tokens
@@ -84,6 +91,10 @@ class ArmClient:
         self._clock = clock
         self._observer = observer
         self._api_version = api_version
+        self._meter = meter
+        # Guids of one process differ in their end: a random one for each read would cost more than
+        # everything else that a read is made of.
+        self._guid, self._requests = str(uuid4())[:24], count()
         self._inventory = Inventory(self._read_page, cloud, clock, observer, api_version)
 
     async def install(self, order: Order) -> SubmitAnswer:
@@ -104,7 +115,7 @@ class ArmClient:
         """Read an operation once, and its result where the status answer does not carry it."""
         if not tracker.status_url:
             return await self._locate(tracker.location_url)
-        match await self._ask("poll", _get(tracker.status_url), _ANY_COMPUTE):
+        match await self._ask(Call.POLL, _get(tracker.status_url), _ANY_COMPUTE):
             case HttpReply() as reply:
                 answer = wire.polled(reply, tracker.status_url)
             case unheard:
@@ -119,7 +130,7 @@ class ArmClient:
         """Read one VM with its instance view."""
         url = orders.vm_url(self._cloud, vm_id, self._api_version, query="$expand=instanceView&")
         paths = guard.compute(orders.subscription_of(vm_id))
-        match await self._ask("look", _get(url), paths):
+        match await self._ask(Call.LOOK, _get(url), paths):
             case HttpReply() as reply:
                 return views.looked(reply, vm_id, self._clock.now())
             case unheard:
@@ -133,7 +144,7 @@ class ArmClient:
             return Unreadable(reason="the VM's id cannot stand in a query of Resource Graph")
         for _ in range(graph.MOST_PAGES):
             request = graph.request(self._cloud, vm_id, kql, token, READ_SECONDS, LIST_BYTES)
-            heard = await self._ask("trace", _traceable(request), guard.GRAPH)
+            heard = await self._ask(Call.TRACE, request, guard.GRAPH)
             if not isinstance(heard, HttpReply):
                 return Unreadable(reason=heard.reason)
             page = graph.page(heard, vm_id, since)
@@ -145,6 +156,27 @@ class ArmClient:
                 return Traced(traces=tuple(found.values()), skew=skew)
             token = page.token
         return Unreadable(reason="Resource Graph's answer does not end")
+
+    async def sweep(
+        self, subscriptions: Sequence[str], since: datetime, *, running: bool
+    ) -> SweepAnswer:
+        """Read from Resource Graph which installations have ended: all pages up to a bound."""
+        kql, token, pages = sweeps.query(since, running=running), "", 0
+        found: dict[Hint, None] = {}
+        while True:
+            request = graph.asking(self._cloud, subscriptions, kql, token, READ_SECONDS, LIST_BYTES)
+            heard = await self._ask(Call.TRACE, request, guard.GRAPH)
+            if not isinstance(heard, HttpReply):
+                return Unreadable(reason=heard.reason)
+            page = sweeps.page(heard)
+            if not isinstance(page, tuple):
+                return page
+            hints, token = page
+            found |= dict.fromkeys(hints)
+            pages += 1
+            if not token or pages >= sweeps.MOST_PAGES:
+                skew = headers.skew(heard.headers, self._clock.now())
+                return Swept(hints=tuple(found), pages=pages, whole=not token, skew=skew)
 
     async def list_machines(
         self, subscription: str, resource_group: str | None
@@ -169,7 +201,7 @@ class ArmClient:
             timeout=order.timeout.total_seconds(),
             send_by=order.send_by,
         )
-        match await self._ask("submit", request, guard.compute(subscription)):
+        match await self._ask(Call.SUBMIT, request, guard.compute(subscription)):
             case HttpReply() as reply:
                 answer = wire.submitted(reply, self._cloud, subscription)
                 self._report(reply, answer)
@@ -184,17 +216,17 @@ class ArmClient:
                 return Unauthenticated(reason=reason) if in_time else _unsent(reason)
 
     async def _locate(self, url: str) -> PollAnswer:
-        match await self._ask("poll", _get(url), _ANY_COMPUTE):
+        match await self._ask(Call.POLL, _get(url), _ANY_COMPUTE):
             case HttpReply() as reply:
                 return wire.located(reply, url)
             case unheard:
                 return _unpolled(unheard)
 
     async def _read_page(self, url: str, paths: re.Pattern[str]) -> HttpReply | guard.Refused | str:
-        heard = await self._ask("list", replace(_get(url), limit=LIST_BYTES), paths)
+        heard = await self._ask(Call.LIST, replace(_get(url), limit=LIST_BYTES), paths)
         return heard if isinstance(heard, HttpReply | guard.Refused) else heard.reason
 
-    async def _ask(self, kind: str, request: Request, paths: re.Pattern[str]) -> _Heard:
+    async def _ask(self, kind: Call, request: Request, paths: re.Pattern[str]) -> _Heard:
         """Ask once, with a token, if the token may go there. The only way out of this module."""
         decision = guard.check(request.url, self._cloud, paths)
         if isinstance(decision, guard.Refused):
@@ -205,16 +237,20 @@ class ArmClient:
             self._observer.asked(kind, "no_token", 0.0)
             return token
         began = self._clock.monotonic()
-        heard = await self._transport.exchange(_signed(request, token))
+        heard = await self._transport.exchange(self._signed(request, token))
         self._observer.asked(kind, _code(heard), self._clock.monotonic() - began)
         if not isinstance(heard, HttpReply):
             return heard
+        if self._meter is not None:
+            remaining.tell(self._meter, kind, request.url, heard, self._clock.now())
         if heard.status == 401:
             self._tokens.drop(token)
         return echoes.silenced(heard, request, token)
 
     async def _token(self, send_by: float | None) -> str | _NoToken:
         """Get a token; one for a request with effects is worth nothing after its time."""
+        if (held := self._tokens.held()) is not None:
+            return held
         left = READ_SECONDS if send_by is None else send_by - self._clock.monotonic()
         try:
             async with asyncio.timeout(max(left, 0.0)):
@@ -224,6 +260,26 @@ class ArmClient:
         except TimeoutError:
             return _NoToken("no token came in time", in_time=False)
 
+    def _signed(self, request: Request, token: str) -> Request:
+        """Add what every request carries: messages come in the language whose words `wire.py`
+        knows, and each request has a guid of its own, for whoever asks Azure's support about it."""
+        common = {
+            "authorization": f"Bearer {token}",
+            "accept": "application/json",
+            "accept-language": "en",
+            "user-agent": f"fleet-patch-orchestrator/{__version__}",
+            "x-ms-client-request-id": f"{self._guid}{next(self._requests):012x}",
+        }
+        return Request(
+            method=request.method,
+            url=request.url,
+            headers={**common, **request.headers},
+            body=request.body,
+            timeout=request.timeout,
+            send_by=request.send_by,
+            limit=request.limit,
+        )
+
     def _report(self, reply: HttpReply, answer: SubmitAnswer) -> None:
         """Tell of a status URL that the guard refused, while the other one serves."""
         unused = isinstance(answer, Taken) and not answer.tracker.status_url
@@ -232,23 +288,7 @@ class ArmClient:
 
 
 def _get(url: str) -> Request:
-    return _traceable(Request(method="GET", url=url, timeout=READ_SECONDS))
-
-
-def _traceable(read: Request) -> Request:
-    """Name a read by a guid of its own, for whoever asks Azure's support about it."""
-    return replace(read, headers={**read.headers, "x-ms-client-request-id": str(uuid4())})
-
-
-def _signed(request: Request, token: str) -> Request:
-    """Add what every request carries. Messages come in the language whose words `wire.py` knows."""
-    common = {
-        "authorization": f"Bearer {token}",
-        "accept": "application/json",
-        "accept-language": "en",
-        "user-agent": f"fleet-patch-orchestrator/{__version__}",
-    }
-    return replace(request, headers={**common, **request.headers})
+    return Request(method="GET", url=url, timeout=READ_SECONDS)
 
 
 def _code(heard: Exchanged) -> str:

@@ -7,6 +7,7 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from types import MappingProxyType
 from typing import Final
 
@@ -41,11 +42,16 @@ class Cloud:
     @property
     def authorities(self) -> frozenset[str]:
         """Return the spellings of this endpoint's host and port in a URL, in lower case."""
-        place = self.endpoint.partition("://")[2]
-        usual = _USUAL_PORTS[self.scheme]
-        if place.endswith(usual):
-            return frozenset({place, place.removesuffix(usual)})
-        return frozenset({place} if _PORT.search(place) else {place, place + usual})
+        return _spellings(self.endpoint)
+
+
+@cache
+def _spellings(endpoint: str) -> frozenset[str]:
+    scheme, _, place = endpoint.partition("://")
+    usual = _USUAL_PORTS[scheme]
+    if place.endswith(usual):
+        return frozenset({place, place.removesuffix(usual)})
+    return frozenset({place} if _PORT.search(place) else {place, place + usual})
 
 
 CLOUDS: Final[Mapping[str, Cloud]] = MappingProxyType(

@@ -16,14 +16,17 @@ _SHORTEST = 6
 
 def silenced(reply: HttpReply, request: Request, token: str) -> HttpReply:
     """Return the answer without the token and without the query of the URL that was asked."""
+    body, headers = reply.body, reply.headers
     query = request.url.partition("?")[2]
-    said = [each for each in (token, *_spelled(query)) if len(each) >= _SHORTEST]
-    body = reply.body
+    # What is longer than the answer cannot stand in it: so it is with most answers to polls.
+    said = (token, *_spelled(query)) if len(query) <= len(body) else (token,)
     for each in said:
-        body = body.replace(each.encode(), REDACTED.encode())
-    headers = reply.headers
-    if any(token in value for value in headers.values()) and token in said:
+        if _SHORTEST <= len(each) <= len(body):
+            body = body.replace(each.encode(), REDACTED.encode())
+    if len(token) >= _SHORTEST and any(token in value for value in headers.values()):
         headers = {name: value.replace(token, REDACTED) for name, value in headers.items()}
+    if body is reply.body and headers is reply.headers:
+        return reply
     return replace(reply, body=body, headers=headers)
 
 

@@ -6,6 +6,7 @@ told apart from ours, is no answer: "exactly one new installation" is concluded 
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
@@ -23,7 +24,7 @@ MOST_PAGES: Final = 10
 _PAGE: Final = 1000
 _LONGEST_TOKEN: Final = 8192
 _STARTERS: Final = ("User", "Platform")
-_RESULTS: Final = "/patchinstallationresults/"
+RESULTS: Final = "/patchinstallationresults/"
 _START: Final = "todatetime(properties.startDateTime)"
 
 
@@ -39,7 +40,7 @@ def query(vm: VmId, since: datetime) -> str | None:
     return (
         "patchinstallationresources"
         " | where type =~ 'microsoft.compute/virtualmachines/patchinstallationresults'"
-        f" | where id startswith {_literal(vm + _RESULTS)}"
+        f" | where id startswith {_literal(vm + RESULTS)}"
         f" | where isnull({_START}) or {_START} >= datetime({at})"
         " | project id, name, properties"
         " | order by id asc"
@@ -52,11 +53,18 @@ def _literal(text: str) -> str:
 
 
 def request(cloud: Cloud, vm: VmId, kql: str, token: str, seconds: float, limit: int) -> Request:
+    """Return the request for one page of a VM's installations."""
+    return asking(cloud, [orders.subscription_of(vm)], kql, token, seconds, limit)
+
+
+def asking(
+    cloud: Cloud, subscriptions: Sequence[str], kql: str, token: str, seconds: float, limit: int
+) -> Request:
     """Return the request for one page. It is a read, whatever its method: it may be repeated."""
     options: dict[str, object] = {"$top": _PAGE, "resultFormat": "objectArray"}
     if token:
         options["$skipToken"] = token
-    body = {"subscriptions": [orders.subscription_of(vm)], "query": kql, "options": options}
+    body = {"subscriptions": list(subscriptions), "query": kql, "options": options}
     return Request(
         method="POST",
         url=f"{cloud.endpoint}/providers/Microsoft.ResourceGraph/resources"
@@ -78,6 +86,27 @@ class Page:
 
 def page(reply: HttpReply, vm: VmId, since: datetime) -> Page | Throttled | Unreadable:
     """Read one page. Rows of other VMs are passed over, and those of older installations."""
+    rows = listed(reply)
+    if not isinstance(rows, Rows):
+        return rows
+    ours = [row for row in rows.rows if _of(row, vm)]
+    traces = tuple(_trace(row, since) for row in ours)
+    if None in traces or not rows.sound:
+        return replies.unreadable(reply, "Resource Graph's answer has a row without an id")
+    return Page(traces=tuple(one for one in traces if isinstance(one, Trace)), token=rows.token)
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The rows of one page, and the token of the next; not `sound`: some were no rows."""
+
+    rows: tuple[Document, ...]
+    token: str
+    sound: bool
+
+
+def listed(reply: HttpReply) -> Rows | Throttled | Unreadable:
+    """Read the frame of one page, whatever its rows are."""
     document = documents.read(reply.body)
     if reply.status == 429:
         return replies.throttled(reply)
@@ -91,17 +120,14 @@ def page(reply: HttpReply, vm: VmId, since: datetime) -> Page | Throttled | Unre
         return replies.unreadable(reply, "Resource Graph's answer names its next page by no token")
     if not token and documents.text(document.get("resultTruncated")).lower() != "false":
         return replies.unreadable(reply, "Resource Graph's answer is cut short")
-    ours = [row for row in documents.items(rows) if _of(row, vm)]
-    traces = tuple(_trace(row, since) for row in ours)
-    if None in traces or len(documents.items(rows)) != len(rows):
-        return replies.unreadable(reply, "Resource Graph's answer has a row without an id")
-    return Page(traces=tuple(one for one in traces if isinstance(one, Trace)), token=token)
+    found = tuple(documents.items(rows))
+    return Rows(found, token, len(found) == len(rows))
 
 
 def _of(row: Document, vm: VmId) -> bool:
     """Tell whether a row may be one of this VM's: its id says another's, or it may be."""
     named = row.get("id")
-    return not isinstance(named, str) or named.lower().startswith(vm + _RESULTS)
+    return not isinstance(named, str) or named.lower().startswith(vm + RESULTS)
 
 
 @dataclass(frozen=True, slots=True)

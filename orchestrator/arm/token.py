@@ -47,6 +47,9 @@ class Tokens(Protocol):
     async def get(self) -> str:
         """Return a token that is good now. Raises `TokenUnavailableError`."""
 
+    def held(self) -> str | None:
+        """Return the token at once where nothing must be asked for it; None: `get` must ask."""
+
     def drop(self, token: str) -> None:
         """Forget this token, which Azure refused; harmless when it is not the one that is held."""
 
@@ -69,6 +72,10 @@ class FixedToken:
         self._token = token
 
     async def get(self) -> str:
+        """Return the token."""
+        return self._token
+
+    def held(self) -> str | None:
         """Return the token."""
         return self._token
 
@@ -104,7 +111,7 @@ class CachedTokens:
 
     async def get(self) -> str:
         """Return a token with more than `LAST` to live. Raises `TokenUnavailableError`."""
-        token = self._good_for(EARLY)
+        token = self.held()
         if token is not None:
             return token
         self._renew()
@@ -120,6 +127,10 @@ class CachedTokens:
         if token is None:
             raise TokenUnavailableError(self._problem)
         return token
+
+    def held(self) -> str | None:
+        """Return the token while nobody has to think of its renewal."""
+        return self._good_for(EARLY)
 
     def drop(self, token: str) -> None:
         """Forget this token, at most once in `DROP_EVERY` seconds."""

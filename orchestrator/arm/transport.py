@@ -9,6 +9,7 @@ Redirects are answers like any other, and cookies are not kept.
 
 import ssl
 from collections.abc import Callable
+from functools import lru_cache
 from types import TracebackType
 from typing import Final, Self
 from urllib.request import getproxies, proxy_bypass
@@ -81,7 +82,7 @@ class AiohttpTransport:
     async def _read(self, request: Request) -> Exchanged:
         if self._reads is None:
             raise RuntimeError("the transport is not open")
-        times = _times(request.timeout, connect=min(CONNECT_SECONDS, request.timeout))
+        times = _read_times(request.timeout)
         try:
             return await self._ask(self._reads, request, request.body or None, times)
         except _BEFORE_SENDING as error:
@@ -158,6 +159,11 @@ def _session(connector: aiohttp.BaseConnector) -> aiohttp.ClientSession:
     )
 
 
+@lru_cache(maxsize=8)
+def _read_times(timeout: float) -> aiohttp.ClientTimeout:
+    return _times(timeout, connect=min(CONNECT_SECONDS, timeout))
+
+
 def _times(total: float, *, connect: float, read: float | None = None) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(
         total=total,
@@ -171,6 +177,8 @@ async def _content(response: aiohttp.ClientResponse, limit: int) -> bytes | None
     """Read a body, decompressed, up to the limit; None when it is larger or breaks off."""
     content = bytearray()
     try:
+        if _is_short(response, limit):
+            return await response.read()
         async for chunk in response.content.iter_chunked(_CHUNK):
             content += chunk
             if len(content) > limit:
@@ -180,6 +188,12 @@ async def _content(response: aiohttp.ClientResponse, limit: int) -> bytes | None
         response.close()
         return None
     return bytes(content)
+
+
+def _is_short(response: aiohttp.ClientResponse, limit: int) -> bool:
+    """Tell whether an answer promises to be within the limit: its bytes are those that we keep."""
+    length = response.content_length
+    return length is not None and length <= limit and "content-encoding" not in response.headers
 
 
 def _sentence(error: Exception) -> str:

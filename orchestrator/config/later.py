@@ -28,7 +28,6 @@ KEYS = frozenset(
         "retention",
         "skip_limit",
         "start_stopped",
-        "throttle",
         "window",
     }
 )

@@ -15,7 +15,7 @@ from orchestrator.config.models import AccessKeys, Config
 from orchestrator.config.nodes import ListNode, MapNode, Mark, Node, Scalar, plain, shown
 from orchestrator.config.problems import ConfigError, Problem
 from orchestrator.config.references import Surroundings, database_url, read_listen
-from orchestrator.config.resolving import resolve_azure, resolve_plans
+from orchestrator.config.resolving import resolve_azure, resolve_plans, resolve_reserve
 from orchestrator.config.settings import Access, Settings
 
 MOST_FILES = 200
@@ -46,6 +46,7 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
         http_host=host,
         http_port=port,
         plans=plans,
+        reserve=resolve_reserve(config.throttle),
         warnings=tuple(cautions(root, plans)),
     )
 

@@ -39,6 +39,13 @@ class TrackingKeys(Keys):
     """How long one request to Azure may take."""
 
 
+class ThrottleKeys(Keys):
+    """How much of Azure's own limits is used."""
+
+    reserve: values.Reserve | None = None
+    """The share of Azure's request limits that is left to your other tools. Default: 20%."""
+
+
 class Budget(Keys):
     """Both at once: the smaller holds."""
 
@@ -202,6 +209,8 @@ class Config(AccessKeys):
     """Which Azure, and as whom."""
     tracking: TrackingKeys = TrackingKeys()
     """How installations are followed."""
+    throttle: ThrottleKeys = ThrottleKeys()
+    """How much of Azure's own limits is used."""
     defaults: Defaults = Defaults()
     """What holds for every plan that does not say otherwise."""
     plans: Annotated[list[PlanKeys], Field(min_length=1)]

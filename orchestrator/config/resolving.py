@@ -14,6 +14,7 @@ from orchestrator.config.models import (
     PlanKeys,
     ScheduleKeys,
     Selector,
+    ThrottleKeys,
     WaveKeys,
 )
 from orchestrator.config.patch_keys import PatchesKeys
@@ -35,6 +36,7 @@ from orchestrator.domain.model import (
     WindowsPatches,
 )
 from orchestrator.domain.schedule import Cron, Missed, MissedPolicy, PatchTuesday, Schedule
+from orchestrator.domain.throttle import RESERVE
 from orchestrator.ports import Credential, CredentialKind
 
 Made = TypeVar("Made")
@@ -62,6 +64,11 @@ def _credential(keys: Azure) -> Credential:
             return Credential(kind=CredentialKind.MANAGED_IDENTITY, client_id=client_id)
         case name:
             return Credential(kind=CredentialKind(str(name)))
+
+
+def resolve_reserve(keys: ThrottleKeys) -> float:
+    """Return the share that is left to others."""
+    return RESERVE if keys.reserve is None else keys.reserve / 100
 
 
 def resolve_plans(config: Config) -> tuple[ConfiguredPlan, ...]:

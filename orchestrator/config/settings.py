@@ -7,6 +7,7 @@ from pathlib import Path
 from orchestrator.config.problems import Problem
 from orchestrator.domain.model import PlanSpec
 from orchestrator.domain.schedule import Schedule
+from orchestrator.domain.throttle import RESERVE
 from orchestrator.ports import Credential
 
 
@@ -62,6 +63,8 @@ class Settings(Access):
     """SHA-256 of the content: the same for other spacing, comments, order of keys and spellings."""
     azure: AzureSettings
     plans: tuple[ConfiguredPlan, ...]
+    reserve: float = RESERVE
+    """The share of Azure's buckets that is left to others, from 0 to less than 1."""
     warnings: tuple[Problem, ...] = ()
     """What is allowed, and seldom meant."""
 

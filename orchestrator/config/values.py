@@ -278,6 +278,17 @@ Percent = Annotated[
 ]
 
 
+def _reserve(value: object) -> float:
+    if not isinstance(value, str):
+        raise Wrong("not a percentage", "write it like 20%")
+    if (percent := durations.read_percent(value)) == 100:  # noqa: PLR2004 - all there is
+        raise Wrong("nothing could ever be sent", "leave less than 100% to others")
+    return percent
+
+
+Reserve = Annotated[float, BeforeValidator(_reserve), Editor(_PERCENT_TEXT)]
+
+
 # -------------------------------------------------------------------------- the surroundings
 
 

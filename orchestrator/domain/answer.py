@@ -196,3 +196,27 @@ class Traced:
 
 
 TraceAnswer = Traced | Throttled | Unreadable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hint:
+    """Resource Graph shows this installation, and whether it has ended. It may be wrong or late:
+    one read of the operation itself tells."""
+
+    vm_id: VmId
+    activity: ActivityId
+    ended: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swept:
+    """What Resource Graph has heard of so far. `pages` is how many queries it took; not `whole`:
+    there is more than was read. `skew` is Azure's clock minus ours at this answer."""
+
+    hints: tuple[Hint, ...]
+    pages: int = 1
+    whole: bool = True
+    skew: timedelta = timedelta(0)
+
+
+SweepAnswer = Swept | Throttled | Unreadable

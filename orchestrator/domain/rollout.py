@@ -1,18 +1,18 @@
 """What to do now. Level-triggered: the whole run in, decisions and commands out; nothing is
 remembered here."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import chain, islice
 
 from orchestrator.domain import halting
+from orchestrator.domain.lanes import Errand
 from orchestrator.domain.model import RunStatus, Wave, WaveStatus
 from orchestrator.domain.operation import Operation
 from orchestrator.domain.states import (
     InProgress,
     NeedsHuman,
-    Preparing,
     Submitting,
     Unknown,
     Verifying,
@@ -148,6 +148,12 @@ class Survey:
 
 Command = Start | Recover | Look | Poll | Drop | Survey
 
+AT_ONCE = 500
+"""How many operations are in the engine's hand for one kind of errand: a plan is short however many
+thousand VMs are due, and the next one goes on where it ended."""
+_BEFORE_STARTS = (Errand.RECOVER, Errand.LOOK, Errand.RESUME)
+_AFTER_STARTS = (Errand.VIEW, Errand.POLL)
+_FOLLOWED = (*_BEFORE_STARTS, *_AFTER_STARTS)
 SURVEYED_AT_ONCE = 20
 """How many VMs are looked at together in safe mode: nothing presses."""
 
@@ -167,13 +173,23 @@ def plan(view: RunView, now: datetime) -> Plan:
     After a decision nothing starts in the same plan: the decision is written first, then the view
     is planned anew.
     """
+    followed = {errand: tuple(_follow(view, now, errand)) for errand in _FOLLOWED}
     if view.run.closed_at is not None:
-        late = (each for each in _follow(view) if not _too_late(each.op, now))
-        return Plan((), tuple(late), view.next_due())
+        followed = {
+            errand: tuple(each for each in commands if not _too_late(each.op, now))
+            for errand, commands in followed.items()
+        }
+        return Plan((), tuple(chain(*followed.values())), _wake_at(view, now, followed))
     decisions = tuple(_decide(view, now))
-    starts = [] if decisions else list(_starts(view))
-    commands = sorted((*_follow(view), *_drops(view), *starts, *_surveys(view, now)), key=_urgency)
-    return Plan(decisions, tuple(commands), _wake_at(view, now))
+    starts = () if decisions else tuple(_starts(view, now))
+    commands = chain(
+        *(followed[errand] for errand in _BEFORE_STARTS),
+        _drops(view),
+        starts,
+        *(followed[errand] for errand in _AFTER_STARTS),
+        _surveys(view, now),
+    )
+    return Plan(decisions, tuple(commands), _wake_at(view, now, followed))
 
 
 # ---------------------------------------------------------------------------------------- decisions
@@ -212,16 +228,20 @@ def _finished(view: RunView) -> bool:
 def broken_budget(view: RunView) -> HaltRun | None:
     """Return the halt that the run's budget or any opened wave's budget asks for; a closed wave
     counts too."""
+    return _broken(view, {wave: view.tally(wave).bad for wave in view.waves})
+
+
+def _broken(view: RunView, bad: Mapping[int, int]) -> HaltRun | None:
     for position, wave in view.waves.items():
-        bad = view.tally(position).bad
-        if wave.allowed is not None and halting.exceeded(bad, wave.allowed):
-            return HaltRun(position, _over_budget(f"wave {wave.spec.name}", bad, wave.allowed))
+        if wave.allowed is not None and halting.exceeded(bad[position], wave.allowed):
+            why = _over_budget(f"wave {wave.spec.name}", bad[position], wave.allowed)
+            return HaltRun(position, why)
     tolerance = view.run.plan.allow_failures
     if tolerance is not None:
         allowed = halting.allowed(tolerance, sum(wave.vms for wave in view.waves.values()))
-        bad = sum(tally.bad for tally in view.tallies())
-        if halting.exceeded(bad, allowed):
-            return HaltRun(None, _over_budget("the run", bad, allowed))
+        total = sum(bad.values())
+        if halting.exceeded(total, allowed):
+            return HaltRun(None, _over_budget("the run", total, allowed))
     return None
 
 
@@ -289,20 +309,22 @@ def _summary(tally: Tally) -> str:
 # ----------------------------------------------------------------------------------------- commands
 
 
-def _follow(view: RunView) -> Iterator[Command]:
+def _follow(view: RunView, now: datetime, errand: Errand) -> Iterator[Command]:
     """Yield what is due of the work that was begun; it goes on whatever the run's status is."""
-    for op in view.due():
-        match op.state:
-            case Submitting():
-                yield Recover(op, op.state)
-            case Unknown() | Verifying() | NeedsHuman():
-                yield Look(op, op.state)
-            case InProgress():
-                yield Poll(op, op.state)
-            case Preparing():
-                yield Start(op)  # begun by a process that died before it sent anything
-            case _:
-                pass
+    room = max(0, AT_ONCE - view.hands(errand))
+    return map(_command, islice(view.due(errand, now), room))
+
+
+def _command(op: Operation) -> Command:
+    match op.state:
+        case Submitting():
+            return Recover(op, op.state)
+        case Unknown() | Verifying() | NeedsHuman():
+            return Look(op, op.state)
+        case InProgress():
+            return Poll(op, op.state)
+        case _:
+            return Start(op)  # begun by a process that died before it sent anything
 
 
 def _too_late(op: Operation, now: datetime) -> bool:
@@ -313,25 +335,11 @@ def _too_late(op: Operation, now: datetime) -> bool:
     )
 
 
-def _urgency(command: Command) -> int:
-    """Reads are scarce: doubt is settled first, then VMs are started (their own limit is the
-    narrower one), and polls take what is left."""
-    match command:
-        case Recover() | Drop():
-            return 0
-        case Look():
-            return 1
-        case Start():
-            return 2
-        case Poll() | Survey():
-            return 3
-
-
 def _drops(view: RunView) -> Iterator[Drop]:
     cancelled = view.run.status is RunStatus.CANCELLED
     if cancelled or view.run.status is RunStatus.EXPIRED:
         word = "cancelled" if cancelled else "deadline"
-        for op in view.queued():
+        for op in islice(view.queued(), AT_ONCE):
             yield Drop(op, cancelled, Why(word, view.run.reason or "the run's deadline came first"))
 
 
@@ -349,24 +357,16 @@ def _surveys(view: RunView, now: datetime) -> Iterator[Survey]:
         yield Survey(op)
 
 
-def _starts(view: RunView) -> Iterator[Start]:
+def _starts(view: RunView, now: datetime) -> Iterator[Start]:
+    """Yield what may begin. In a place whose breaker has tripped that is one VM, to find out."""
     wave = current_wave(view)
     if not takes_starts(view) or wave is None or wave.status is not WaveStatus.OPEN:
         return
     slots = min((wave.max_parallel or 1) - view.busy(wave.position), _hands(view, wave))
-    probed: set[tuple[str, str]] = set()
-    for op in view.ready(wave.position):
-        if slots <= 0:
-            return
-        place = place_of(op)
-        doubtful = view.doubtful(place)
-        if doubtful >= view.run.plan.tracking.max_unknown:
-            if place in probed:
-                continue
-            probed.add(place)  # asked once in a plan, whatever the answer
-            if not _may_probe(view, op):
-                continue
-        slots -= 1
+    doubted = view.doubted(view.run.plan.tracking.max_unknown)
+    probes = (op for op in view.probes(wave.position, now, doubted) if _may_probe(view, op))
+    ready = view.ready(wave.position, now, doubted)
+    for op in islice(chain(probes, ready), max(0, slots)):
         yield Start(op)
 
 
@@ -380,7 +380,8 @@ def _hands(view: RunView, wave: Wave) -> int:
 def hindrance(view: RunView, op: Operation) -> str | None:
     """Say why a VM that holds its slot may not be submitted after all, or None: what has happened
     since it was begun counts too, although no decision about it may be written yet."""
-    broken = broken_budget(view)
+    bad = {wave: view.tally(wave).bad + view.foreseen(wave) for wave in view.waves}
+    broken = _broken(view, bad)
     if broken is not None:
         return broken.why.text
     place, most = place_of(op), view.run.plan.tracking.max_unknown
@@ -394,17 +395,15 @@ def _may_probe(view: RunView, op: Operation) -> bool:
     """With the breaker tripped: one VM at a time, and only when none is unknown any more (design
     5.6)."""
     place = place_of(op)
-    if view.unknown(place) >= view.run.plan.tracking.max_unknown:
-        return False
-    return not any(
-        place_of(other) == place
-        and (isinstance(other.state, Preparing | Submitting | Unknown) or vm in view.in_hand)
-        for vm, other in view.ops.items()
-    )
+    return view.unknown(place) < view.run.plan.tracking.max_unknown and not view.trying(place)
 
 
-def _wake_at(view: RunView, now: datetime) -> datetime | None:
-    times = [view.next_due(), view.survey_at(now)]
+def _wake_at(
+    view: RunView, now: datetime, followed: Mapping[Errand, Sequence[Command]]
+) -> datetime | None:
+    if any(view.hands(errand) + len(found) >= AT_ONCE for errand, found in followed.items()):
+        return now  # more may be due than one plan takes
+    times = [view.next_due(now), view.survey.next_at(now)]
     wave = current_wave(view)
     if wave is not None and view.run.status in {RunStatus.OPEN, RunStatus.PAUSED, RunStatus.HALTED}:
         times.append(view.run.deadline_at)

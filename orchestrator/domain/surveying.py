@@ -4,14 +4,15 @@ Every VM that the rows call queued is looked at once. What is found is written d
 who must decide; nothing follows from it by itself.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
 from orchestrator.domain.answer import LastInstallation, Seen
 from orchestrator.domain.model import ActivityId, Run, VmId
+from orchestrator.domain.operation import Operation
 from orchestrator.domain.record import Fact
-from orchestrator.domain.states import Why
+from orchestrator.domain.states import Preparing, Queued, Why
 from orchestrator.domain.words import counted
 
 
@@ -22,6 +23,52 @@ class Suspect:
 
     activity: ActivityId
     text: str
+
+
+class Survey:
+    """How far the survey of one safe mode has come in one run."""
+
+    def __init__(self, operations: Iterable[Operation]) -> None:
+        self.seen: set[VmId] = set()
+        """The VMs that were looked at."""
+        self.forgotten: set[VmId] = set()
+        """Those of them with an installation that the database does not know."""
+        self._left: dict[VmId, Operation] = {}
+        self._later: dict[VmId, datetime] = {}
+        for op in operations:
+            self.put(op)
+
+    def put(self, op: Operation) -> None:
+        """Take in an operation's newest row: one that nothing was started for is looked at."""
+        vm = op.target.vm_id
+        if isinstance(op.state, Queued | Preparing) and vm not in self.seen:
+            self._left[vm] = op
+        else:
+            self._left.pop(vm, None)
+
+    def note(self, vm: VmId) -> None:
+        """Note that a VM was looked at."""
+        self.seen.add(vm)
+        self._left.pop(vm, None)
+
+    def postpone(self, vm: VmId, until: datetime) -> None:
+        """Look at a VM again then: it could not be read."""
+        self._later[vm] = until
+
+    def left(self, now: datetime) -> Iterator[Operation]:
+        """Yield the queued operations that may be looked at now."""
+        for vm, op in self._left.items():
+            if isinstance(op.state, Queued) and self._later.get(vm, now) <= now:
+                yield op
+
+    @property
+    def over(self) -> bool:
+        """Whether every VM was looked at."""
+        return not self._left
+
+    def next_at(self, now: datetime) -> datetime | None:
+        """Return when the next VM that could not be read may be looked at again."""
+        return min((at for at in self._later.values() if at > now), default=None)
 
 
 def suspect(run: Run, seen: Seen) -> Suspect | None:

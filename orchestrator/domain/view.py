@@ -5,28 +5,29 @@ test holds that).
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from heapq import heappop, heappush
 
+from orchestrator.domain.lanes import Errand, Lane, Lanes, Place, errand_of
 from orchestrator.domain.model import Run, VmId, Wave
 from orchestrator.domain.operation import Operation
-from orchestrator.domain.polling import attention_at, pace
-from orchestrator.domain.record import Brake, SafeMode, Snapshot, Watch
+from orchestrator.domain.outlook import Outlook
+from orchestrator.domain.polling import Pacing, attention_at
+from orchestrator.domain.record import Brake, Move, SafeMode, Snapshot, Watch
 from orchestrator.domain.states import (
     InFlight,
     InProgress,
     NeedsHuman,
     Preparing,
     Queued,
+    Submitting,
     Unknown,
     Verifying,
 )
-from orchestrator.domain.tally import Tally
-
-Place = tuple[str, str]
-"""A subscription and a region: where a breaker trips."""
+from orchestrator.domain.surveying import Survey
+from orchestrator.domain.tally import Tally, is_bad
 
 
 class RunView:
@@ -37,8 +38,9 @@ class RunView:
         self.waves: dict[int, Wave] = {wave.position: wave for wave in snapshot.waves}
         self.ops: dict[VmId, Operation] = {}
         self.watches: dict[VmId, Watch] = dict(snapshot.watches)
-        self.in_hand: set[VmId] = set()
-        """Operations on which the engine works at this moment: `plan` leaves them alone."""
+        self.in_hand: dict[VmId, Errand | None] = {}
+        """Operations on which the engine works at this moment, and for which errand, where it is
+        one: `plan` leaves them alone."""
         self.unreachable_since: datetime | None = None
         """Since when no request to Azure was answered; None while Azure is there."""
         self.silence: timedelta = timedelta(0)
@@ -47,16 +49,20 @@ class RunView:
         """The fleet-wide halt, as it was last read; the intent's transaction reads it anew."""
         self.safe_mode: SafeMode | None = None
         """Whether the database is believed, as it was last read; the intent reads it anew, too."""
-        self.surveyed: set[VmId] = set()
-        """The VMs that were looked at in this safe mode (`surveying`)."""
-        self.forgotten: set[VmId] = set()
-        """Those of them with an installation that the database does not know."""
-        self._survey_at: dict[VmId, datetime] = {}
+        self.survey = Survey(())
+        """How far safe mode's look at the queued VMs has come."""
+        self.outlook = Outlook(
+            self.run.plan.tracking,
+            {position: wave.spec.reboot for position, wave in self.waves.items()},
+        )
         self._crowds: Counter[str] = Counter()
         self._tallies: dict[int, Tally] = {position: Tally() for position in self.waves}
         self._doubtful: dict[Place, set[VmId]] = {}
-        self._ready: dict[int, dict[VmId, None]] = {position: {} for position in self.waves}
-        self._due: dict[VmId, None] = {}
+        self._trying: Counter[Place] = Counter()
+        self._foreseen: Counter[int] = Counter()
+        self._queued: dict[VmId, None] = {}
+        self._lanes = Lanes()
+        self._hands: Counter[Errand] = Counter()
         self._agenda: list[tuple[datetime, VmId]] = []
         self._when: dict[VmId, datetime] = {}
         self._begun: set[VmId] = set()
@@ -70,13 +76,26 @@ class RunView:
         """Take in an operation's newest row."""
         vm = op.target.vm_id
         if (old := self.ops.get(vm)) is not None:
-            self._tallies[old.wave].count(old, self.waves[old.wave].spec, -1)
-            self._crowds[old.target.subscription_id] -= isinstance(old.state, InFlight)
+            self._count(old, -1)
         self.ops[vm] = op
-        self._crowds[op.target.subscription_id] += isinstance(op.state, InFlight)
-        self._tallies[op.wave].count(op, self.waves[op.wave].spec)
+        self._count(op, 1)
+        self.outlook.learn(old, op)
+        if isinstance(op.state, Queued):
+            self._queued[vm] = None
+        else:
+            self._queued.pop(vm, None)
         self._index_doubt(op)
+        if self.safe_mode is not None:
+            self.survey.put(op)
         self._schedule(op)
+
+    def foresee(self, moves: Iterable[Move], sign: int = 1) -> None:
+        """Count the failures among moves that are being written at this moment (or, with `sign`
+        -1, are not any more): nobody starts a VM beside one that is on its way to the rows."""
+        for move in moves:
+            spec = self.waves[move.after.wave].spec
+            worse = is_bad(move.after, spec) - is_bad(move.before, spec)
+            self._foreseen[move.after.wave] += sign * max(0, worse)
 
     def watch(self, vm: VmId, watch: Watch) -> None:
         """Take in the polling state of an operation."""
@@ -89,65 +108,68 @@ class RunView:
         self._unschedule(vm)
         self._note(vm, until)
 
+    def hold(self, lane: Lane, until: datetime) -> None:
+        """Leave a whole lane alone until then: its place has no token left."""
+        self._lanes.hold(lane, until)
+
     def take(self, vm: VmId) -> None:
         """Put an operation into the engine's hand."""
-        self.in_hand.add(vm)
+        lane = self._lanes.lane(vm)
+        errand = lane.errand if lane else None
+        if lane is not None:
+            self._hands[lane.errand] += 1
+        self._unschedule(vm)
+        self.in_hand[vm] = errand
         if isinstance(self.ops[vm].state, Queued):
             self._begun.add(vm)
 
     def give_back(self, vm: VmId) -> None:
         """Take it out of the engine's hand again."""
-        self.in_hand.discard(vm)
+        errand = self.in_hand.pop(vm, None)
+        if errand is not None:
+            self._hands[errand] -= 1
         self._begun.discard(vm)
         self._schedule(self.ops[vm])
 
     def advance(self, now: datetime) -> None:
-        """Move everything whose time has come from the agenda to what is due or ready."""
+        """Move everything whose time has come from the agenda into its lane."""
         while self._agenda and self._agenda[0][0] <= now:
             when, vm = heappop(self._agenda)
-            if self._when.get(vm) != when:
-                continue  # it was scheduled anew since
-            del self._when[vm]
-            op = self.ops[vm]
-            if isinstance(op.state, Queued):
-                self._ready[op.wave][vm] = None
-            else:
-                self._due[vm] = None
+            if self._when.get(vm) == when:  # else it was scheduled anew since
+                del self._when[vm]
+                self._line_up(self.ops[vm])
 
     def distrust(self, safe_mode: SafeMode | None) -> None:
         """Take in whether the database is believed; each safe mode has a survey of its own."""
         if safe_mode != self.safe_mode:
-            self.surveyed, self.forgotten, self._survey_at = set(), set(), {}
-        self.safe_mode = safe_mode
-
-    def survey_later(self, vm: VmId, at: datetime) -> None:
-        """Look at a VM of the survey again then: it could not be read."""
-        self._survey_at[vm] = at
+            self.safe_mode = safe_mode
+            self.survey = Survey(self.ops.values() if safe_mode is not None else ())
 
     # ------------------------------------------------------------------ reading
 
+    def lane(self, vm: VmId) -> Lane | None:
+        """Return the lane in which an operation stands: it is due, or ready to begin."""
+        return self._lanes.lane(vm)
+
+    def is_held(self, lane: Lane, now: datetime) -> bool:
+        """Tell whether a lane is left alone at this moment."""
+        return self._lanes.is_held(lane, now)
+
+    def hands(self, *errands: Errand) -> int:
+        """Return how many operations are in the engine's hand for these errands."""
+        return sum(self._hands[errand] for errand in errands)
+
     def unsurveyed(self, now: datetime) -> Iterator[Operation]:
         """Yield the queued operations that safe mode has not looked at, and may look at now."""
-        for op in self.queued():
-            vm = op.target.vm_id
-            if vm not in self.surveyed and self._survey_at.get(vm, now) <= now:
-                yield op
-
-    def survey_ends(self) -> bool:
-        """Tell whether no queued VM is left that safe mode has not looked at."""
-        return all(
-            vm in self.surveyed
-            for vm, op in self.ops.items()
-            if isinstance(op.state, Queued | Preparing)
-        )
-
-    def survey_at(self, now: datetime) -> datetime | None:
-        """Return when the next VM of the survey may be looked at again."""
-        return min((at for at in self._survey_at.values() if at > now), default=None)
+        return (op for op in self.survey.left(now) if op.target.vm_id not in self.in_hand)
 
     def tally(self, wave: int) -> Tally:
         """Return the counts of a wave."""
         return self._tallies[wave]
+
+    def foreseen(self, wave: int) -> int:
+        """Return how many failures of a wave are on their way to the rows."""
+        return self._foreseen[wave]
 
     def tallies(self) -> Iterable[Tally]:
         """Return the counts of all waves."""
@@ -161,23 +183,43 @@ class RunView:
         )
         return self._tallies[wave].in_flight + begun
 
-    def due(self) -> Iterator[Operation]:
-        """Yield what wants attention now and is in nobody's hand."""
-        return (self.ops[vm] for vm in self._due if vm not in self.in_hand)
+    def due(self, errand: Errand, now: datetime) -> Iterator[Operation]:
+        """Yield what wants this done now, is in nobody's hand and in no lane that is held."""
+        return (self.ops[vm] for vm in self._lanes.going(errand, now))
 
-    def ready(self, wave: int) -> Iterator[Operation]:
-        """Yield the queued operations of a wave that may be begun now, in their order."""
-        return (self.ops[vm] for vm in self._ready[wave] if vm not in self.in_hand)
+    def ready(self, wave: int, now: datetime, without: Collection[Place]) -> Iterator[Operation]:
+        """Yield the queued operations of a wave that may be begun now, in their order, but for
+        those of the places left out."""
+        going = self._lanes.going(Errand.START, now, wave, without)
+        return (self.ops[vm] for vm in going)
 
-    def queued(self, wave: int | None = None) -> Iterator[Operation]:
-        """Yield all queued operations, of one wave or of all, that are in nobody's hand."""
-        for vm, op in self.ops.items():
-            if isinstance(op.state, Queued) and vm not in self.in_hand and wave in {None, op.wave}:
-                yield op
+    def probes(self, wave: int, now: datetime, places: Collection[Place]) -> Iterator[Operation]:
+        """Yield the first queued operation of a wave that may be begun now in each of these
+        places."""
+        for place, vm in self._lanes.heads(Errand.START, now, wave):
+            if place in places:
+                yield self.ops[vm]
 
-    def interval(self, op: Operation) -> timedelta:
-        """Return the time between two polls of an operation, as its subscription is crowded now."""
-        return pace(self.run.plan.tracking, self._crowds[op.target.subscription_id])
+    def queued(self) -> Iterator[Operation]:
+        """Yield all queued operations that are in nobody's hand."""
+        return (self.ops[vm] for vm in self._queued if vm not in self.in_hand)
+
+    def doubted(self, most: int) -> frozenset[Place]:
+        """Return the places in which so many VMs or more are doubtful."""
+        return frozenset(place for place, vms in self._doubtful.items() if len(vms) >= most)
+
+    def trying(self, place: Place) -> bool:
+        """Tell whether a VM of a place is on its way to its request, or of unknown fate."""
+        begun = (place_of(self.ops[vm]) for vm in self._begun)
+        return self._trying[place] > 0 or place in begun
+
+    def pacing(self, op: Operation) -> Pacing:
+        """Return how an operation is to be followed, as its subscription is crowded now."""
+        return self.outlook.pacing(op, self._crowds[op.target.subscription_id])
+
+    def crowds(self) -> Mapping[str, int]:
+        """Return how many VMs are in flight, by subscription."""
+        return self._crowds
 
     def doubtful(self, place: Place) -> int:
         """Return how many VMs of a place are unknown or ended without a trace: what the breaker
@@ -188,11 +230,16 @@ class RunView:
         """Return how many VMs of a place are unknown at this moment."""
         return sum(isinstance(self.ops[vm].state, Unknown) for vm in self._doubtful.get(place, ()))
 
-    def next_due(self) -> datetime | None:
-        """Return when the next operation falls due, however far away."""
+    def next_due(self, now: datetime) -> datetime | None:
+        """Return when the next operation falls due or the next lane is let go, however far
+        away."""
         while self._agenda and self._when.get(self._agenda[0][1]) != self._agenda[0][0]:
             heappop(self._agenda)
-        return self._agenda[0][0] if self._agenda else None
+        release = self._lanes.next_release(now)
+        if not self._agenda:
+            return release
+        first = self._agenda[0][0]
+        return first if release is None else min(first, release)
 
     def indexes(self) -> Mapping[str, object]:
         """Return everything derived, for the test that compares a lived view with a fresh one."""
@@ -203,8 +250,9 @@ class RunView:
             },
             "crowds": dict(+self._crowds),
             "doubtful": {place: vms for place, vms in self._doubtful.items() if vms},
-            "ready": {position: set(vms) for position, vms in self._ready.items()},
-            "due": set(self._due),
+            "trying": dict(+self._trying),
+            "queued": set(self._queued),
+            "lanes": self._lanes.standing(),
             "when": self._when,
         }
 
@@ -228,16 +276,27 @@ class RunView:
         if when is not None:
             self._note(vm, when)
         elif isinstance(op.state, Queued):
-            self._ready[op.wave][vm] = None
+            self._line_up(op)
 
     def _note(self, vm: VmId, when: datetime) -> None:
         self._when[vm] = when
         heappush(self._agenda, (when, vm))
 
+    def _line_up(self, op: Operation) -> None:
+        vm = op.target.vm_id
+        errand = errand_of(op.state, self.watches.get(vm))
+        self._lanes.put(vm, Lane(errand, op.wave, place_of(op)))
+
     def _unschedule(self, vm: VmId) -> None:
-        self._due.pop(vm, None)
         self._when.pop(vm, None)
-        self._ready[self.ops[vm].wave].pop(vm, None)
+        self._lanes.remove(vm)
+
+    def _count(self, op: Operation, sign: int) -> None:
+        self._tallies[op.wave].count(op, self.waves[op.wave].spec, sign)
+        if isinstance(op.state, InFlight):
+            self._crowds[op.target.subscription_id] += sign
+        if isinstance(op.state, Preparing | Submitting | Unknown):
+            self._trying[place_of(op)] += sign
 
     def _index_doubt(self, op: Operation) -> None:
         place = place_of(op)

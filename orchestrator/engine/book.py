@@ -63,7 +63,11 @@ class Book:
 
         A database out of reach is tried again until it answers: what is written here has happened.
         """
-        outcome = await self._persist(lambda: self._store.record(self.lease, change))
+        self.view.foresee(change.moves)
+        try:
+            outcome = await self._persist(lambda: self._store.record(self.lease, change))
+        finally:
+            self.view.foresee(change.moves, -1)
         if isinstance(outcome, Stale):
             self.lose(outcome.reason)
             return False
@@ -119,7 +123,7 @@ class Book:
             vm = move.after.target.vm_id
             self.view.put(move.after)
             fresh = watch_for(
-                move.after, self.view.watches.get(vm), self.view.interval(move.after), now
+                move.after, self.view.watches.get(vm), self.view.pacing(move.after), now
             )
             if fresh is not None and move.after.state is not move.before.state:
                 self.watch(vm, fresh)

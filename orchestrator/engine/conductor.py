@@ -10,6 +10,7 @@ from orchestrator.domain.model import RunId
 from orchestrator.domain.record import Lease, SafeMode
 from orchestrator.engine.doors import Doors
 from orchestrator.engine.driver import Driver
+from orchestrator.engine.sweeper import Sweeper
 from orchestrator.engine.waiting import changed_or_slept
 from orchestrator.ports import DamagedError, StoreUnavailableError
 
@@ -17,6 +18,10 @@ AFTER_A_CRASH = timedelta(minutes=1)
 """How long a run is left alone whose rows could not be loaded."""
 AFTER_A_LOSS = timedelta(seconds=5)
 """How long a run is left alone after its driver had to give it up."""
+
+PAST = 10_000
+"""How many past installations a run learns from: more would tell little more, and cost its start
+more than a tenth of a second."""
 
 LATE_EVERY = timedelta(seconds=30)
 """How often ended runs are asked for: their looks come hourly."""
@@ -45,6 +50,7 @@ class Conductor:
         self._resting: dict[RunId, datetime] = {}
         self._late: dict[RunId, datetime] = {}
         self._late_at = doors.clock.now()
+        self._sweeper = Sweeper(doors, lambda: [each.driver for each in self._driven.values()])
         self._stopping = False
         self._awake = asyncio.Event()
         self.scanned_at: datetime | None = None
@@ -81,6 +87,7 @@ class Conductor:
         """Take up runs, drive them and renew their leases until `stop`."""
         async with asyncio.TaskGroup() as group:
             renewing = group.create_task(self._renew_always(), name="renew leases")
+            sweeping = group.create_task(self._sweeper.sweep_always(), name="sweep")
             while not self._stopping:
                 self._awake.clear()
                 await self.scan(group)
@@ -91,11 +98,14 @@ class Conductor:
                 self._awake.clear()
                 await self._awake.wait()
             renewing.cancel()
+            sweeping.cancel()
 
     async def scan(self, group: asyncio.TaskGroup) -> None:
         """Take up every open run that nobody holds."""
         try:
             self._distrust(await self._doors.store.safe_mode())
+            others = await self._doors.store.holders(besides=self._holder)
+            self._doors.throttle.divide(1 + others, self._doors.clock.now())
             for run_id in (*await self._doors.store.open_runs(), *await self._late_runs()):
                 if self._stopping:
                     return
@@ -138,7 +148,7 @@ class Conductor:
     async def _loaded(self, lease: Lease) -> Driver | None:
         """Load a run; one whose rows cannot be understood must not stop all the others."""
         try:
-            return Driver(self._doors, lease, await self._doors.store.load(lease.run_id))
+            return await self._load(lease)
         except StoreUnavailableError:
             raise
         except DamagedError as error:
@@ -147,6 +157,12 @@ class Conductor:
             self._doors.observer.crashed(f"run {lease.run_id}", error)
         self._resting[lease.run_id] = self._doors.clock.now() + AFTER_A_CRASH
         return None
+
+    async def _load(self, lease: Lease) -> Driver:
+        driver = Driver(self._doors, lease, await self._doors.store.load(lease.run_id))
+        past = await self._doors.store.durations(PAST)
+        driver.view.outlook.remember(past, driver.view.ops)
+        return driver
 
     async def _drive(self, run_id: RunId, driver: Driver, lease: Lease) -> None:
         try:

@@ -20,6 +20,9 @@ class Rhythm:
     lease: timedelta = timedelta(seconds=15)
     """How long a lease lasts without renewal, by database time (design 12)."""
     renew: timedelta = timedelta(seconds=5)
+    sweep: timedelta = timedelta(seconds=25)
+    """How often Resource Graph is asked which installations have ended: with its own lag an end is
+    then noticed within a minute (design 8), at one query for all of them."""
     checkpoint: timedelta = timedelta(seconds=30)
     """The polling state in the database is true to within this time (design 8)."""
 

@@ -2,10 +2,13 @@
 nothing."""
 
 import asyncio
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
+from orchestrator.domain.answer import Tracker
 from orchestrator.domain.deciding import write
-from orchestrator.domain.model import Run
+from orchestrator.domain.lanes import CALLS, Errand, Lane
+from orchestrator.domain.model import Run, VmId
 from orchestrator.domain.operation import Dropped, Withdrawn
 from orchestrator.domain.record import Lease, Snapshot
 from orchestrator.domain.rollout import (
@@ -25,12 +28,18 @@ from orchestrator.domain.view import RunView
 from orchestrator.engine.book import Book
 from orchestrator.engine.doors import Doors
 from orchestrator.engine.follow import Follower
+from orchestrator.engine.hands import Hands
 from orchestrator.engine.submit import Submitter
 from orchestrator.engine.survey import Surveyor
 from orchestrator.engine.waiting import changed_or_slept
 from orchestrator.ports import StoreUnavailableError
 
 _BUG = "a bug, see the log"
+READERS = 100
+"""How many reads of one run wait for Azure together: as many as there are connections."""
+_SHORTEST_S = 0.01
+"""What falls due within this time is done in one step: a plan for each of thousands of polls a
+second would cost more than the polls."""
 
 
 class Driver:
@@ -48,6 +57,8 @@ class Driver:
         self._follower = Follower(doors, self.book)
         self._submitter = Submitter(doors, self.book)
         self._surveyor = Surveyor(doors, self.book)
+        self._readers: Hands[_Read] = Hands("read", READERS, self._read)
+        self._wakes_at: datetime | None = None
         self._stopping = False
         self.stepped = asyncio.Event()
         """Set once everything that waited for this driver, people's acts too, was looked at."""
@@ -91,6 +102,7 @@ class Driver:
                 if self.over:
                     break
                 seconds = self._seconds_until(wake_at)
+                self._wakes_at = self._clock.now() + timedelta(seconds=seconds)
                 await changed_or_slept(group, self.book.changed, self._clock, seconds)
         if self.book.lost is None:
             await self.book.checkpoint()
@@ -117,8 +129,7 @@ class Driver:
             now = self._clock.now()
             self.view.advance(now)
             todo = plan(self.view, now)
-            for command in todo.commands:
-                self._hand_out(group, command, now)
+            self._hand_out(group, todo.commands, now)
             if not todo.decisions:
                 self.stepped.set()
                 return todo
@@ -136,21 +147,87 @@ class Driver:
 
     # --------------------------------------------------------------------------------- commands
 
-    def _hand_out(self, group: asyncio.TaskGroup, command: Command, now: datetime) -> None:
-        vm = command.op.target.vm_id
-        until = self._throttle.take(_calls(command, self.view), command.op.target, now)
-        if until is not None:
-            self.view.postpone(vm, until)
-            return
-        if isinstance(command, Poll | Look) and (watch := self.view.watches.get(vm)) is not None:
-            self._observer.late((now - watch.next_at).total_seconds())
-        self.view.take(vm)
-        group.create_task(self._obey(command), name=f"{type(command).__name__} {vm}")
+    def _hand_out(
+        self, group: asyncio.TaskGroup, commands: Sequence[Command], now: datetime
+    ) -> None:
+        """Set to work on every command that Azure's buckets have tokens for."""
+        polls: list[Poll] = []
+        for command in commands:
+            lane = self.view.lane(command.op.target.vm_id)
+            if not self._permitted(command, lane, now):
+                continue
+            self._note_lateness(command, now)
+            self.view.take(command.op.target.vm_id)
+            if lane is not None and lane.errand is Errand.POLL and isinstance(command, Poll):
+                polls.append(command)
+            elif isinstance(command, Poll | Look | Survey):
+                self._readers.give(group, (command, None))
+            else:
+                group.create_task(self._obey(command), name=f"{type(command).__name__}")
+        if polls:
+            group.create_task(self._fetch(group, polls), name="fetch operation URLs")
 
-    async def _obey(self, command: Command) -> None:
+    def _permitted(self, command: Command, lane: Lane | None, now: datetime) -> bool:
+        """Take the tokens of a command's requests. Where its place has none left, its whole lane
+        waits; where the VM itself has none, the VM does."""
+        target = command.op.target
+        calls = () if lane is None else CALLS[lane.errand]
+        match command:
+            case Drop():
+                return True
+            case Survey():
+                calls = (Call.LOOK,)
+            case _ if lane is not None and self.view.is_held(lane, now):
+                return False
+            case _:
+                pass
+        until = self._throttle.take(calls, target, now)
+        if until is None:
+            return True
+        self._wait_for_tokens(command, lane, until, now)
+        return False
+
+    def _wait_for_tokens(
+        self, command: Command, lane: Lane | None, until: datetime, now: datetime
+    ) -> None:
+        target = command.op.target
+        if lane is None or isinstance(command, Survey):
+            self.view.survey.postpone(target.vm_id, until)
+            return
+        blocked = [self._throttle.blocked(call, target, now) for call in CALLS[lane.errand]]
+        held = max((each for each in blocked if each is not None), default=None)
+        if held is not None:
+            self.view.hold(lane, held)
+        else:
+            self.view.postpone(target.vm_id, until)
+
+    def _note_lateness(self, command: Command, now: datetime) -> None:
+        if isinstance(command, Poll | Look):
+            watch = self.view.watches.get(command.op.target.vm_id)
+            if watch is not None:
+                self._observer.late((now - watch.next_at).total_seconds())
+
+    async def _fetch(self, group: asyncio.TaskGroup, polls: Sequence[Poll]) -> None:
+        """Read the operation URLs of many polls in one go: signed ones are too large to be kept in
+        memory for a whole fleet (design 13)."""
+        try:
+            trackers = await self._store.trackers([poll.state.attempt for poll in polls])
+        except StoreUnavailableError as error:
+            self._observer.troubled("database", str(error))
+            for poll in polls:
+                self._return(poll.op.target.vm_id, self._clock.now() + self._rhythm.acts)
+            return
+        for poll in polls:
+            self._readers.give(group, (poll, trackers.get(poll.state.attempt)))
+
+    async def _read(self, read: "_Read") -> None:
+        command, tracker = read
+        await self._obey(command, tracker)
+
+    async def _obey(self, command: Command, tracker: Tracker | None = None) -> None:
         vm, again = command.op.target.vm_id, None
         try:
-            await self._do(command)
+            await self._do(command, tracker)
         except StoreUnavailableError as error:
             self._observer.troubled("database", str(error))
             # Else it would be due at once, again and again.
@@ -159,17 +236,27 @@ class Driver:
             self._observer.crashed(f"{type(command).__name__} {vm}", error)
             self.book.lose(_BUG)
         finally:
-            self.view.give_back(vm)
-            if again is not None:
-                self.view.postpone(vm, again)
+            self._return(vm, again, quiet=isinstance(command, Poll | Look))
+
+    def _return(self, vm: VmId, again: datetime | None, *, quiet: bool = False) -> None:
+        """Let an operation go from the hand. A read after which nothing has changed wakes nobody,
+        unless it is due again before the next step."""
+        self.view.give_back(vm)
+        if again is not None:
+            self.view.postpone(vm, again)
+        due = self.view.next_due(self._clock.now())
+        early = due is not None and (self._wakes_at is None or due < self._wakes_at)
+        if early or not quiet or not self.view.in_hand:
             self.book.changed.set()
 
-    async def _do(self, command: Command) -> None:
+    async def _do(self, command: Command, tracker: Tracker | None) -> None:
         match command:
             case Start(op):
                 await self._submitter.start(op)
+            case Poll() if self.view.in_hand.get(command.op.target.vm_id) is Errand.VIEW:
+                await self._follower.poll_by_view(command)
             case Poll():
-                await self._follower.poll(command)
+                await self._follower.poll(command, tracker)
             case Look():
                 await self._follower.look(command)
             case Recover():
@@ -203,19 +290,8 @@ class Driver:
 
     def _seconds_until(self, wake_at: datetime | None) -> float:
         soonest = min(self._acts_at, self._checkpoint_at, wake_at or self._checkpoint_at)
-        return max(0.0, (soonest - self._clock.now()).total_seconds())
+        return max(_SHORTEST_S, (soonest - self._clock.now()).total_seconds())
 
 
-def _calls(command: Command, view: RunView) -> tuple[Call, ...]:
-    """Name the requests that a command will make."""
-    match command:
-        case Start():
-            return (Call.SUBMIT, Call.LOOK)
-        case Look() | Survey():
-            return (Call.LOOK,)
-        case Poll(op, state):
-            watch = view.watches.get(op.target.vm_id)
-            by_view = not state.tracked or (watch is not None and watch.by_view)
-            return (Call.LOOK,) if by_view else (Call.POLL,)
-        case Recover() | Drop():
-            return ()
+_Read = tuple[Poll | Look | Survey, Tracker | None]
+"""What the readers do; a poll by URL brings its URLs."""

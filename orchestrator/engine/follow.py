@@ -11,6 +11,7 @@ from orchestrator.domain.answer import (
     PollAnswer,
     Throttled,
     TraceAnswer,
+    Tracker,
     Unreadable,
     Untrackable,
 )
@@ -44,7 +45,7 @@ from orchestrator.domain.throttle import Call
 from orchestrator.domain.tracing import found_since, without
 from orchestrator.engine.book import Book
 from orchestrator.engine.doors import Doors
-from orchestrator.engine.reach import note_reach
+from orchestrator.engine.reach import learn
 from orchestrator.engine.tracer import Tracer
 
 
@@ -114,29 +115,26 @@ class Follower:
         new = {each.activity for each in found_since(state, answer, trace)} - {state.expected}
         return frozenset([each for each in sorted(new) if await self._store.knows(each)])
 
-    async def poll(self, command: Poll) -> None:
-        """Ask how an installation goes: by its URL, or by the instance view where that does not
-        serve."""
+    async def poll(self, command: Poll, tracker: Tracker | None) -> None:
+        """Ask how an installation goes, by its URL."""
         op, state = command.op, command.state
-        watch = self._watch(op)
-        if not state.tracked or watch.by_view:
-            await self._poll_by_view(op, state)
-            return
-        receipt = await self._receipt(state)
-        if receipt is None:
+        if tracker is None:
             answer: PollAnswer = Untrackable(reason="no operation URL is stored")
         else:
-            answer = await self._arm.poll(receipt.tracker)
+            answer = await self._arm.poll(tracker)
         self._learn(op, Call.POLL, answer)
         now = self._clock.now()
         event = progress(state, answer, self._plan, self._wave(op), now)
         if event is None and (isinstance(answer, Untrackable) or now >= state.deadline):
-            self._book.watch(op.target.vm_id, replace(watch, by_view=True, next_at=now))
+            by_view = replace(self._watch(op), by_view=True, next_at=now)
+            self._book.watch(op.target.vm_id, by_view)
             return
         report = answer.report if isinstance(answer, Finished) else None
         await self._write(op, event, answer, report)
 
-    async def _poll_by_view(self, op: Operation, state: InProgress) -> None:
+    async def poll_by_view(self, command: Poll) -> None:
+        """Ask how an installation goes by the instance view: there is no URL that serves."""
+        op, state = command.op, command.state
         answer = await self._arm.look(op.target.vm_id)
         self._learn(op, Call.LOOK, answer)
         now = self._clock.now()
@@ -156,7 +154,7 @@ class Follower:
             watch = next_watch(
                 op.state,
                 self._watch(op),
-                self._book.view.interval(op),
+                self._book.view.pacing(op),
                 self._clock.now(),
                 _retry_after(answer),
             )
@@ -177,12 +175,9 @@ class Follower:
         return (first, self._book.move(first.after, verdict, attempt=update))
 
     def _learn(self, op: Operation, call: Call, answer: PollAnswer | LookAnswer) -> None:
-        now = self._clock.now()
-        note_reach(self._book.view, answer, now)
-        if isinstance(answer, Throttled):
-            self._throttle.refused(call, op.target, answer.retry_after, now)
+        learn(self._book.view, self._throttle, call, op.target, answer, self._clock.now())
 
-    async def _receipt(self, state: Unknown | InProgress) -> Receipt | None:
+    async def _receipt(self, state: Unknown) -> Receipt | None:
         return (await self._store.receipts([state.attempt])).get(state.attempt)
 
     @property

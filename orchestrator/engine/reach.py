@@ -1,4 +1,5 @@
-"""Whether Azure is there at all: noted from every answer, for the plan to read (design 4)."""
+"""What every answer of Azure's says about Azure itself: whether it is there at all, and how much
+more it lets us ask. Noted for the plan to read (design 4, 8)."""
 
 from datetime import datetime
 
@@ -8,14 +9,33 @@ from orchestrator.domain.answer import (
     NotSent,
     PollAnswer,
     SubmitAnswer,
+    Throttled,
+    Unauthenticated,
     Unreadable,
 )
+from orchestrator.domain.model import Target
+from orchestrator.domain.submitting import CREDENTIALS_AGAIN
+from orchestrator.domain.throttle import Call, Throttle
 from orchestrator.domain.view import RunView
 
+Answer = SubmitAnswer | PollAnswer | LookAnswer
 
-def note_reach(
-    view: RunView, answer: SubmitAnswer | PollAnswer | LookAnswer, now: datetime
+
+def learn(
+    view: RunView, throttle: Throttle, call: Call, target: Target, answer: Answer, now: datetime
 ) -> None:
+    """Tell the run and the throttle what an answer says about Azure."""
+    note_reach(view, answer, now)
+    match answer:
+        case Throttled(retry_after=retry_after):
+            throttle.refused(call, target, retry_after, now)
+        case Unauthenticated():
+            throttle.unauthenticated(now + CREDENTIALS_AGAIN)
+        case _:
+            pass
+
+
+def note_reach(view: RunView, answer: Answer, now: datetime) -> None:
     """Remember since when nothing has answered; any answer with an HTTP status ends that.
 
     One request in vain is no silence: how long it lasted is only known at the next one in vain.
@@ -27,7 +47,7 @@ def note_reach(
         view.silence = now - view.unreachable_since
 
 
-def _silent(answer: SubmitAnswer | PollAnswer | LookAnswer) -> bool:
+def _silent(answer: Answer) -> bool:
     match answer:
         case NotSent(abandoned=abandoned):
             return not abandoned

@@ -25,7 +25,6 @@ from orchestrator.domain.rollout import hindrance, takes_starts
 from orchestrator.domain.states import Preparing, Queued, Submitting, Wait, Why
 from orchestrator.domain.submitting import (
     AGAIN,
-    CREDENTIALS_AGAIN,
     AskWhether,
     Ready,
     busy,
@@ -35,7 +34,7 @@ from orchestrator.domain.submitting import (
 from orchestrator.domain.throttle import Call
 from orchestrator.engine.book import Book
 from orchestrator.engine.doors import Doors
-from orchestrator.engine.reach import note_reach
+from orchestrator.engine.reach import learn
 from orchestrator.ports import Order, Refused, Saved
 
 _STALE_LOOK_S = 60.0
@@ -78,9 +77,7 @@ class Submitter:
 
     async def _inspect(self, op: Operation, state: Preparing, answer: LookAnswer) -> Ready | None:
         now = self._clock.now()
-        note_reach(self._book.view, answer, now)
-        if isinstance(answer, Throttled):
-            self._throttle.refused(Call.LOOK, op.target, answer.retry_after, now)
+        learn(self._book.view, self._throttle, Call.LOOK, op.target, answer, now)
         decision = inspect(state, answer, self._book.view.run.plan, now)
         if isinstance(decision, AskWhether):
             known = await self._store.knows(decision.activity)
@@ -154,17 +151,8 @@ class Submitter:
             await self._book.receive(
                 Receipt(attempt=order.attempt, at=now, tracker=answer.tracker, activity=activity)
             )
-        self._learn(op, answer)
+        learn(self._book.view, self._throttle, Call.SUBMIT, op.target, answer, now)
         await self._conclude(op, op.state, answer, sent_at)
-
-    def _learn(self, op: Operation, answer: SubmitAnswer) -> None:
-        """Tell the throttle and the run what an answer says about Azure as a whole."""
-        now = self._clock.now()
-        note_reach(self._book.view, answer, now)
-        if isinstance(answer, Throttled):
-            self._throttle.refused(Call.SUBMIT, op.target, answer.retry_after, now)
-        if isinstance(answer, Unauthenticated):
-            self._throttle.unauthenticated(now + CREDENTIALS_AGAIN)
 
     async def _conclude(
         self, op: Operation, state: Submitting, answer: SubmitAnswer, sent_at: datetime | None

@@ -9,7 +9,7 @@ from orchestrator.domain.surveying import ended, found, suspect
 from orchestrator.domain.throttle import Call
 from orchestrator.engine.book import Book
 from orchestrator.engine.doors import Doors
-from orchestrator.engine.reach import note_reach
+from orchestrator.engine.reach import learn
 
 
 class Surveyor:
@@ -27,11 +27,9 @@ class Surveyor:
         vm, view = op.target.vm_id, self._book.view
         answer = await self._arm.look(vm)
         now = self._clock.now()
-        note_reach(view, answer, now)
-        if isinstance(answer, Throttled):
-            self._throttle.refused(Call.LOOK, op.target, answer.retry_after, now)
+        learn(view, self._throttle, Call.LOOK, op.target, answer, now)
         if isinstance(answer, Throttled | Unreadable):
-            view.survey_later(vm, now + (answer.retry_after or AGAIN))
+            view.survey.postpone(vm, now + (answer.retry_after or AGAIN))
             return
         if isinstance(answer, Seen) and (it := suspect(view.run, answer)) is not None:
             forgotten = not await self._store.knows(it.activity)
@@ -39,8 +37,8 @@ class Surveyor:
                 fact = found(vm, it, DAEMON, now)
                 if not await self._book.record(Change(facts=(fact,))):
                     return
-                view.forgotten.add(vm)
-        view.surveyed.add(vm)
-        if view.survey_ends():
-            fact = ended(view.surveyed, len(view.forgotten), DAEMON, now)
+                view.survey.forgotten.add(vm)
+        view.survey.note(vm)
+        if view.survey.over:
+            fact = ended(view.survey.seen, len(view.survey.forgotten), DAEMON, now)
             await self._book.record(Change(facts=(fact,)))

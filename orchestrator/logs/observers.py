@@ -2,6 +2,7 @@
 never fail the engine."""
 
 import contextlib
+import logging
 from collections import Counter, OrderedDict
 from collections.abc import Callable
 from typing import Final
@@ -16,6 +17,7 @@ from orchestrator.domain.states import STATE_NAMES, Failed, NeedsHuman, Why
 from orchestrator.logs.lines import NAME, trace
 from orchestrator.ports import Clock, Observer
 
+_LIBRARY: Final = logging.getLogger(NAME)
 _QUIET_SECONDS: Final = 60.0
 _MOST_REMEMBERED: Final = 500
 _ALARMING: Final = {"run.halted", "run.paused", "run.expired", "wave.halted", "survey.found"}
@@ -65,6 +67,8 @@ class Log:
 
     def asked(self, kind: str, code: str, seconds: float) -> None:
         """Write `azure.asked`, for those who debug."""
+        if not _LIBRARY.isEnabledFor(logging.DEBUG):
+            return  # thousands of polls a second need not make an event to drop it
         self._log.debug("azure.asked", kind=kind, code=code, seconds=round(seconds, 3))
 
     def late(self, seconds: float) -> None:

@@ -3,6 +3,7 @@ line. It decides nothing else, and foreign objects cannot make it fail."""
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from math import isfinite
 from typing import Any
 from urllib.parse import quote
@@ -20,6 +21,11 @@ _SHORTEST_SECRET = 6
 """What is shorter would blot out half of every line."""
 
 _SECRET_KEY = re.compile(rf"{SECRET_WORD}$|^authorization$", re.IGNORECASE)
+
+
+@lru_cache(maxsize=1_000)
+def _is_secret(key: str) -> bool:
+    return _SECRET_KEY.search(key) is not None
 
 
 class Redaction:
@@ -53,7 +59,7 @@ class Redaction:
                 return value
             case float():
                 return value if isfinite(value) else str(value)
-            case _ if _SECRET_KEY.search(key):
+            case _ if _is_secret(key):
                 return REDACTED
             case str():
                 return self.text(value)

@@ -1,6 +1,6 @@
 """Running a query over rows: each stage in turn. Pure; the time is the caller's."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -51,6 +51,34 @@ def pinned(query: Query, column: str) -> str | None:
                 case _:
                     pass
     return None
+
+
+def asked_first(query: Query, of: str, known: Collection[str]) -> Sequence[Node]:
+    """Return the conditions at the query's beginning that look at nothing of a row but these
+    members of the column `of`: a row that does not meet them need not be made whole."""
+    found = []
+    for stage in query.stages:
+        if not isinstance(stage, Where):
+            break
+        found += [each for each in _conjuncts(stage.holds) if _looks_only(each, of, known)]
+    return found
+
+
+def met(conditions: Iterable[Node], row: Row, now: datetime) -> bool:
+    """Tell whether a row meets all of these conditions. Raises KustoError."""
+    return all(_value(each, row, now) is True for each in conditions)
+
+
+def _looks_only(node: Node, of: str, known: Collection[str]) -> bool:
+    match node:
+        case Literal():
+            return True
+        case Member(Column(name), key):
+            return name == of and key in known
+        case Call(_, given):
+            return all(_looks_only(each, of, known) for each in given)
+        case _:
+            return False
 
 
 def _conjuncts(node: Node) -> Sequence[Node]:

@@ -60,13 +60,8 @@ def summary(installation: Installation, now: datetime) -> Json:
 def record(installation: Installation, seen: datetime) -> Json:
     """Return `properties` of the installation's row in Resource Graph, as it stood at `seen`
     (azure-facts 7). One that has not begun has no start yet [our reading]."""
-    system, ends_at = installation.machine.os, installation.ends_at
-    begun = installation.starts_at <= seen
-    if ends_at is not None and ends_at <= seen:
-        outcome, modified = installation.course.outcome, ends_at
-    else:
-        outcome = Outcome(status="InProgress" if begun else "NotStarted", reboot_status="Unknown")
-        modified = seen if begun else installation.accepted_at
+    system, begun = installation.machine.os, installation.starts_at <= seen
+    outcome, modified = _standing(installation, seen)
     return {
         "installationActivityId": installation.id,
         "status": outcome.status,
@@ -81,6 +76,22 @@ def record(installation: Installation, seen: datetime) -> Json:
         "maintenanceRunId": installation.order.maintenance_run,
         "errorDetails": _error(outcome, system),
     }
+
+
+def glance(installation: Installation, seen: datetime) -> Json:
+    """Return what a query mostly asks for of `record`, at a fraction of its cost."""
+    outcome, modified = _standing(installation, seen)
+    return {"status": outcome.status, "lastModifiedDateTime": stamps.seven_digits(modified)}
+
+
+def _standing(installation: Installation, seen: datetime) -> tuple[Outcome, datetime]:
+    """Return how an installation stood, and since when it is shown so."""
+    ends_at = installation.ends_at
+    if ends_at is not None and ends_at <= seen:
+        return installation.course.outcome, ends_at
+    if installation.starts_at <= seen:
+        return Outcome(status="InProgress", reboot_status="Unknown"), seen
+    return Outcome(status="NotStarted", reboot_status="Unknown"), installation.accepted_at
 
 
 def assessment(installation: Installation) -> Json:

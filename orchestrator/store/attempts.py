@@ -18,7 +18,8 @@ from sqlalchemy import (
     update,
 )
 
-from orchestrator.domain.model import ActivityId, AttemptId
+from orchestrator.domain.answer import Tracker
+from orchestrator.domain.model import ActivityId, AttemptId, RunId, VmId
 from orchestrator.domain.operation import Intended, Operation
 from orchestrator.domain.record import AttemptUpdate, Grant, Lease, Move, Receipt
 from orchestrator.domain.result import Patch, Report
@@ -26,13 +27,10 @@ from orchestrator.store import rows, schema, statements
 
 _attempt, _receipt, _permission = schema.attempt, schema.receipt, schema.permission
 _INSERT: Final = _attempt.insert()
-_TAKEN: Final = select(
-    exists().where(
-        _attempt.c.run_id == bindparam("run_id"),
-        _attempt.c.vm_id == bindparam("vm_id"),
-        _attempt.c.number == bindparam("number"),
-        or_(_attempt.c.ended_as.is_(None), _attempt.c.ended_as.in_(("accepted", "unknown"))),
-    )
+_TAKEN: Final = select(_attempt.c.vm_id, _attempt.c.number).where(
+    _attempt.c.run_id == bindparam("run_id"),
+    _attempt.c.vm_id.in_(bindparam("vms", expanding=True)),
+    or_(_attempt.c.ended_as.is_(None), _attempt.c.ended_as.in_(("accepted", "unknown"))),
 )
 _GRANTED: Final = select(
     exists().where(
@@ -44,6 +42,9 @@ _GRANTED: Final = select(
 _RECEIPTS: Final = select(_receipt).where(
     _receipt.c.attempt_id.in_(bindparam("attempts", expanding=True))
 )
+_TRACKERS: Final = select(
+    _receipt.c.attempt_id, _receipt.c.status_url, _receipt.c.location_url
+).where(_receipt.c.attempt_id.in_(bindparam("attempts", expanding=True)))
 
 
 def _new(column: Column[Any]) -> BindParameter[Any]:
@@ -66,28 +67,43 @@ _LEARN: Final = (
         )
     )
 )
+_THERE: Final = select(_attempt.c.id).where(
+    _attempt.c.id.in_(bindparam("attempts", expanding=True))
+)
 MOST_OF_A_KEY = 500
 """Characters: PostgreSQL indexes no text much above 2,700 bytes."""
 
 
-def insert(connection: Connection, lease: Lease, op: Operation, event: Intended) -> None:
-    """Insert the row that says: we are about to send."""
-    row = {
-        "id": event.attempt,
-        "run_id": op.run_id,
-        "vm_id": op.target.vm_id,
-        "number": op.attempt,
-        "intent_at": event.at,
-        "baseline_id": event.baseline,
-        "holder": lease.holder,
-        "epoch": lease.epoch,
-    }
-    connection.execute(_INSERT, row)
+def insert(
+    connection: Connection, lease: Lease, intents: Sequence[tuple[Operation, Intended]]
+) -> None:
+    """Insert the rows that say: we are about to send."""
+    rows_of = [
+        {
+            "id": event.attempt,
+            "run_id": op.run_id,
+            "vm_id": op.target.vm_id,
+            "number": op.attempt,
+            "intent_at": event.at,
+            "baseline_id": event.baseline,
+            "holder": lease.holder,
+            "epoch": lease.epoch,
+        }
+        for op, event in intents
+    ]
+    if rows_of:
+        connection.execute(_INSERT, rows_of)
 
 
-def is_taken(connection: Connection, op: Operation) -> bool:
-    """Tell whether an intent with this operation's attempt number may have reached Azure."""
-    return bool(connection.execute(_TAKEN, _number(op)).scalar_one())
+def taken(
+    connection: Connection, run_id: RunId, ops: Sequence[Operation]
+) -> frozenset[tuple[VmId, int]]:
+    """Return the attempts of these operations, as (VM, number), that may have reached Azure."""
+    return frozenset(
+        (VmId(row.vm_id), row.number)
+        for batch in statements.batches(sorted({op.target.vm_id for op in ops}))
+        for row in connection.execute(_TAKEN, {"run_id": run_id, "vms": batch})
+    )
 
 
 def is_there(connection: Connection, attempt: AttemptId) -> bool:
@@ -101,49 +117,69 @@ def is_granted(connection: Connection, op: Operation) -> bool:
     return op.attempt == 1 or bool(connection.execute(_GRANTED, _number(op)).scalar_one())
 
 
-def grant(connection: Connection, given: Grant) -> None:
-    """Insert a grant: there is one for each attempt number of an operation."""
-    connection.execute(_permission.insert(), rows.grant_to_row(given))
+def grant(connection: Connection, given: Sequence[Grant]) -> None:
+    """Insert grants: there is one for each attempt number of an operation."""
+    if given:
+        connection.execute(_permission.insert(), [rows.grant_to_row(each) for each in given])
 
 
-def learn(connection: Connection, known: AttemptUpdate) -> None:
-    """Write what became known of an attempt. Raises `LookupError` when there is no such attempt."""
-    values = {
-        "the_attempt": known.attempt,
-        "new_sent_at": known.sent_at,
-        "new_ended_at": known.ended_at,
-        "new_ended_as": known.end,
-        "new_http_status": known.http_status,
-        "new_activity_id": known.activity,
-        "new_verdict": known.verdict,
-    }
-    if connection.execute(_LEARN, values).rowcount != 1:
-        raise LookupError(f"there is no attempt {known.attempt}")
+def learn(connection: Connection, known: Sequence[AttemptUpdate]) -> None:
+    """Write what became known of attempts. Raises `LookupError` when one of them is not there."""
+    values = [
+        {
+            "the_attempt": each.attempt,
+            "new_sent_at": each.sent_at,
+            "new_ended_at": each.ended_at,
+            "new_ended_as": each.end,
+            "new_http_status": each.http_status,
+            "new_activity_id": each.activity,
+            "new_verdict": each.verdict,
+        }
+        for each in known
+    ]
+    ids = sorted({each.attempt for each in known})
+    for batch in statements.batches(ids):  # asyncpg does not say how many rows many updates found
+        there = connection.execute(_THERE, {"attempts": batch}).scalars().all()
+        if len(there) != len(batch):
+            raise LookupError(f"there are no attempts {sorted({*batch} - {*there})}")
+    if values:
+        connection.execute(_LEARN, values)
 
 
-def keep(connection: Connection, move: Move, report: Report) -> None:
-    """Keep a report: its raw JSON with the attempt, its patches with the operation.
+def keep(connection: Connection, reporting: Sequence[Move]) -> None:
+    """Keep the reports of moves: raw JSON with the attempt, patches with the operation.
 
     Of a patch that an earlier report named, the newer state counts.
     """
-    attempt = _reporting(connection, move)
-    raw = {
+    results, patches = [], []
+    for move in reporting:
+        if move.report is not None:
+            results.append(_result_row(_reporting(connection, move), move, move.report))
+            patches += _patch_rows(move.after, move.report)
+    statements.insert_missing(connection, schema.result, results)
+    statements.upsert(connection, schema.patch, patches)
+
+
+def _result_row(attempt: AttemptId, move: Move, report: Report) -> dict[str, Any]:
+    return {
         "attempt_id": attempt,
         "at": move.event.at,
         "activity_id": report.activity,
         "status": report.result.status,
         "raw": zlib.compress(report.raw),
     }
-    statements.insert_once(connection, schema.result, raw)
-    of_operation = {"run_id": move.after.run_id, "vm_id": move.after.target.vm_id}
+
+
+def _patch_rows(op: Operation, report: Report) -> list[dict[str, Any]]:
+    of_operation = {"run_id": op.run_id, "vm_id": op.target.vm_id}
     patches = {_key(patch): rows.patch_to_row(patch) for patch in report.patches}
-    values = [{**of_operation, **row, "patch_id": key} for key, row in patches.items()]
-    statements.upsert(connection, schema.patch, values)
+    return [{**of_operation, **row, "patch_id": key} for key, row in patches.items()]
 
 
-def receive(connection: Connection, receipt: Receipt) -> None:
-    """Insert a receipt unless it is there."""
-    statements.insert_once(connection, _receipt, rows.receipt_to_row(receipt))
+def receive(connection: Connection, given: Sequence[Receipt]) -> Sequence[None]:
+    """Insert receipts that are not there yet."""
+    statements.insert_missing(connection, _receipt, [rows.receipt_to_row(each) for each in given])
+    return [None] * len(given)
 
 
 def receipts(connection: Connection, attempts: Sequence[AttemptId]) -> Mapping[AttemptId, Receipt]:
@@ -154,6 +190,16 @@ def receipts(connection: Connection, attempts: Sequence[AttemptId]) -> Mapping[A
         for row in connection.execute(_RECEIPTS, {"attempts": list(batch)}).mappings()
     )
     return {receipt.attempt: receipt for receipt in found}
+
+
+def trackers(connection: Connection, attempts: Sequence[AttemptId]) -> Mapping[AttemptId, Tracker]:
+    """Read the operation URLs of these attempts, thousands of times an hour: nothing else of the
+    receipts is read."""
+    return {
+        AttemptId(attempt): Tracker(status_url=status, location_url=location)
+        for batch in statements.batches(attempts)
+        for attempt, status, location in connection.execute(_TRACKERS, {"attempts": list(batch)})
+    }
 
 
 def knows(connection: Connection, activity: ActivityId) -> bool:

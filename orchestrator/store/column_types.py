@@ -1,5 +1,6 @@
 """How times and outside text lie in a column, the same to read on both databases. No tables."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -45,10 +46,24 @@ class Moment(TypeDecorator[datetime]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ANN401 - SQLAlchemy's
         """Take a time from the driver, in UTC."""
-        if value is None:
-            return None
-        at = value if isinstance(value, datetime) else datetime.fromisoformat(value)
-        return at.astimezone(UTC)
+        read = _aware if dialect.name == "postgresql" else _read
+        return read(value)
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:
+        """Return what takes a time from the driver: a run of 100,000 VMs has a million of them."""
+        return _aware if dialect.name == "postgresql" else _read
+
+
+def _read(text: str | None) -> datetime | None:
+    """Read a time as `moment_text` writes it, or whatever else means an instant."""
+    if text is None:
+        return None
+    at = datetime.fromisoformat(text)
+    return at if at.tzinfo is UTC else at.astimezone(UTC)
+
+
+def _aware(at: datetime | None) -> datetime | None:
+    return at if at is None or at.tzinfo is UTC else at.astimezone(UTC)
 
 
 class MomentText(TypeDecorator[str]):

@@ -55,6 +55,12 @@ def release(connection: Connection, lease: Lease) -> bool:
     return _set(connection, lease, NOBODY, timedelta(0))
 
 
+def holders(connection: Connection, besides: str) -> int:
+    """Count the holders of leases that have not expired, without this one."""
+    found = connection.execute(_holders(connection.dialect.name), {"besides": besides})
+    return int(found.scalar_one())
+
+
 def held(connection: Connection, lease: Lease) -> bool:
     """Tell whether a lease is still this holder's, and keep it so until the transaction ends.
 
@@ -98,6 +104,13 @@ def _change(dialect: str) -> Executable:
     expires_at = _after(dialect, bindparam("ttl", type_=_TTL[dialect]))
     holder = bindparam("new_holder", type_=_lease.c.holder.type)
     return update(_lease).where(*_THE_LEASE).values(holder=holder, expires_at=expires_at)
+
+
+@cache
+def _holders(dialect: str) -> Executable:
+    nobody = _lease.c.holder.not_in((NOBODY, bindparam("besides", type_=_lease.c.holder.type)))
+    live = _lease.c.expires_at > _after(dialect, _NOW[dialect])
+    return select(func.count(_lease.c.holder.distinct())).where(nobody, live)
 
 
 def _after(dialect: str, ahead: ColumnElement[Any]) -> ColumnElement[Any]:

@@ -1,6 +1,7 @@
 """An operation as a row, and back. Pure: the round trip is a property over all states."""
 
 from collections.abc import Callable, Mapping
+from sys import intern
 from typing import Any, Final
 
 from orchestrator.domain.model import ActivityId, AttemptId, RunId, Target, VmId
@@ -68,13 +69,13 @@ def operation_from_row(row: Row) -> Operation:
     target = Target(
         vm_id=VmId(row["vm_id"]),
         name=row["vm_name"],
-        subscription_id=row["subscription_id"],
-        resource_group=row["resource_group"],
-        region=row["region"],
-        os=row["os"],
+        subscription_id=intern(row["subscription_id"]),  # thousands of VMs share these
+        resource_group=intern(row["resource_group"]),
+        region=intern(row["region"]),
+        os=intern(row["os"]),
     )
     return Operation(
-        run_id=RunId(row["run_id"]),
+        run_id=RunId(intern(row["run_id"])),
         wave=row["wave"],
         target=target,
         state=_STATES[row["state"]](row),

@@ -1,10 +1,9 @@
 """Rows of operations: compared, swapped, and read for what holds a VM. It decides nothing."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Connection, and_, bindparam, or_, select, update
+from sqlalchemy import Connection, bindparam, or_, select, update
 
 from orchestrator.domain.model import RunId, VmId
 from orchestrator.domain.operation import Operation
@@ -37,28 +36,44 @@ _VERSIONS: Final = (
 )
 HOLDING: Final = ("submitting", "unknown", "in_progress", "verifying")
 """States in which Azure has, or may have, an installation of ours on the VM."""
-_HOLDER: Final = select(_operation.c.run_id).where(
-    _operation.c.vm_id == bindparam("vm_id"),
+_HOLDERS: Final = select(
+    _operation.c.vm_id, _operation.c.run_id, _operation.c.state, _operation.c.locked_until
+).where(
+    _operation.c.vm_id.in_(bindparam("vms", expanding=True)),
     _operation.c.run_id != bindparam("run_id"),
-    or_(
-        _operation.c.state.in_(HOLDING),
-        and_(_operation.c.state == "needs_human", _operation.c.locked_until > bindparam("at")),
-    ),
+    or_(_operation.c.state.in_(HOLDING), _operation.c.state == "needs_human"),
 )
 
 
-def stale(connection: Connection, run_id: RunId, moves: Sequence[Move]) -> Stale | None:
-    """Lock the rows that will move, and tell whether one of them is not as its move saw it.
+def versions(connection: Connection, run_id: RunId, moves: Sequence[Move]) -> dict[VmId, int]:
+    """Lock the rows that will move, and return their versions."""
+    vms = sorted({move.before.target.vm_id for move in moves})
+    return {
+        VmId(row.vm_id): row.version
+        for batch in statements.batches(vms)
+        for row in connection.execute(_VERSIONS, {"run_id": run_id, "vms": batch})
+    }
+
+
+def stale(versions: Mapping[VmId, int], moves: Sequence[Move]) -> Stale | None:
+    """Tell whether one of these rows is not as its move saw it.
 
     A VM may move several times in one change; each of its moves then starts where the last ended.
     """
-    versions = _versions(connection, run_id, [move.before.target.vm_id for move in moves])
+    ahead: dict[VmId, int] = {}
     for move in moves:
         vm = move.before.target.vm_id
-        if versions.get(vm) != move.before.version:
-            return Stale(f"{vm} has moved on: version {versions.get(vm)}")
-        versions[vm] = move.after.version
+        now = ahead.get(vm, versions.get(vm))
+        if now != move.before.version:
+            return Stale(f"{vm} has moved on: version {now}")
+        ahead[vm] = move.after.version
     return None
+
+
+def move_on(versions: dict[VmId, int], moves: Sequence[Move]) -> None:
+    """Count moves that will be written, for those that come after them in the transaction."""
+    for move in moves:
+        versions[move.after.target.vm_id] = move.after.version
 
 
 def swap(connection: Connection, moves: Sequence[Move]) -> None:
@@ -67,11 +82,16 @@ def swap(connection: Connection, moves: Sequence[Move]) -> None:
         connection.execute(_SWAP, [_swap_values(move.before, move.after) for move in moves])
 
 
-def holder_of(connection: Connection, op: Operation, at: datetime) -> RunId | None:
-    """Name another run that holds this VM: with a start that has not ended, or with one that a
-    person should look at, until its lock runs out."""
-    values = {"vm_id": op.target.vm_id, "run_id": op.run_id, "at": at}
-    return connection.execute(_HOLDER, values).scalars().first()
+def holders(connection: Connection, run_id: RunId, moves: Sequence[Move]) -> Mapping[VmId, RunId]:
+    """Name the other run that holds each of these VMs, where one does: with a start that has not
+    ended, or with one that a person should look at, until its lock runs out."""
+    at = {move.before.target.vm_id: move.event.at for move in moves}
+    return {
+        VmId(row.vm_id): RunId(row.run_id)
+        for batch in statements.batches(sorted(at))
+        for row in connection.execute(_HOLDERS, {"run_id": run_id, "vms": batch})
+        if row.state in HOLDING or (row.locked_until and row.locked_until > at[row.vm_id])
+    }
 
 
 def checkpoint(connection: Connection, run_id: RunId, watches: Mapping[VmId, Watch]) -> None:
@@ -79,14 +99,6 @@ def checkpoint(connection: Connection, run_id: RunId, watches: Mapping[VmId, Wat
     key = {"run_id": run_id}
     values = [{**key, "vm_id": vm, **rows.watch_to_row(watch)} for vm, watch in watches.items()]
     statements.upsert(connection, schema.watch, values)
-
-
-def _versions(connection: Connection, run_id: RunId, vms: Sequence[VmId]) -> dict[VmId, int]:
-    return {
-        VmId(row.vm_id): row.version
-        for batch in statements.batches(sorted(set(vms)))
-        for row in connection.execute(_VERSIONS, {"run_id": run_id, "vms": batch})
-    }
 
 
 def _swap_values(before: Operation, after: Operation) -> dict[str, object]:

@@ -1,6 +1,6 @@
 """Runs: opened with all their rows, named, and read as one picture."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection, RowMapping, Select, exists, or_, select
@@ -26,6 +26,7 @@ from orchestrator.store.operation_rows import operation_from_row, operation_to_r
 _run, _wave, _operation = schema.run, schema.wave, schema.operation
 _watch, _receipt = schema.watch, schema.receipt
 
+_AT_A_TIME: Final = 500
 _ASKED: Final = exists().where(schema.act.c.run_id == _run.c.id, ~acts.is_answered)
 _OPEN: Final = (
     select(_run.c.id)
@@ -109,7 +110,7 @@ def _loaded(connection: Connection, run_id: RunId) -> Snapshot:
     return Snapshot(
         run=rows.run_from_row(row),
         waves=tuple(rows.wave_from_row(wave) for wave in _read(connection, waves)),
-        operations=tuple(operation_from_row(op) for op in _read(connection, operations)),
+        operations=tuple(operation_from_row(op) for op in _stream(connection, operations)),
         watches=_watches(connection, run_id),
         receipts=_receipts(connection, run_id),
     )
@@ -144,7 +145,7 @@ def _in_the_way(connection: Connection, run: Run, fire: Fire | None) -> Refused 
 
 def _watches(connection: Connection, run_id: RunId) -> Mapping[VmId, Watch]:
     query = select(_watch).where(_watch.c.run_id == run_id)
-    return {VmId(row["vm_id"]): rows.watch_from_row(row) for row in _read(connection, query)}
+    return {VmId(row["vm_id"]): rows.watch_from_row(row) for row in _stream(connection, query)}
 
 
 def _receipts(connection: Connection, run_id: RunId) -> Mapping[AttemptId, Receipt]:
@@ -155,6 +156,12 @@ def _receipts(connection: Connection, run_id: RunId) -> Mapping[AttemptId, Recei
     )
     found = (rows.receipt_from_row(row) for row in _read(connection, query))
     return {receipt.attempt: receipt for receipt in found}
+
+
+def _stream(connection: Connection, query: Select[Any]) -> Iterator[RowMapping]:
+    """Read rows a few at a time: all rows of a large run at once take more room than the run."""
+    found = connection.execute(query, execution_options={"yield_per": _AT_A_TIME})
+    yield from found.mappings()
 
 
 def _read(connection: Connection, query: Select[Any]) -> Sequence[RowMapping]:

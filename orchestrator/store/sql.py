@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
+from orchestrator.domain.answer import Tracker
+from orchestrator.domain.durations import Lasted
 from orchestrator.domain.model import ActivityId, AttemptId, Run, RunId, VmId, Wave
 from orchestrator.domain.operation import Operation
 from orchestrator.domain.record import (
@@ -27,8 +29,10 @@ from orchestrator.store import (
     decisions,
     events,
     incarnation,
+    intents,
     late,
     leases,
+    lengths,
     operations,
     public,
     runs,
@@ -36,7 +40,7 @@ from orchestrator.store import (
 )
 from orchestrator.store import attempts as attempt_rows
 from orchestrator.store.chain import Broken
-from orchestrator.store.unit import Unit
+from orchestrator.store.unit import Alike, Unit
 
 T = TypeVar("T")
 
@@ -96,15 +100,19 @@ class SqlStore:
 
     async def record(self, lease: Lease, change: Change) -> Saved | Stale:
         """Write one change of a run's driver, all of it or nothing."""
-        return await self._write(lambda c: decisions.record(c, lease, change))
+        return await self._write(Alike(decisions.record, (lease, change)))
 
     async def intend(self, lease: Lease, move: Move) -> Saved | Refused | Stale:
         """Commit an intent: `move` goes from preparing to submitting."""
-        return await self._write(lambda c: decisions.intend(c, lease, move))
+        return await self._write(Alike(intents.intend, (lease, move)))
 
     async def receive(self, receipt: Receipt) -> None:
         """Insert what a 202 said."""
-        await self._write(lambda c: attempt_rows.receive(c, receipt))
+        await self._write(Alike(attempt_rows.receive, receipt))
+
+    async def trackers(self, attempts: Sequence[AttemptId]) -> Mapping[AttemptId, Tracker]:
+        """Read the operation URLs of these attempts."""
+        return await self._read(lambda c: attempt_rows.trackers(c, attempts))
 
     async def receipts(self, attempts: Sequence[AttemptId]) -> Mapping[AttemptId, Receipt]:
         """Read what the 202s of these attempts said."""
@@ -114,11 +122,19 @@ class SqlStore:
         """Tell whether an installation with this id belongs to any attempt in this database."""
         return await self._read(lambda c: attempt_rows.knows(c, activity))
 
+    async def durations(self, most: int) -> Sequence[Lasted]:
+        """Read how long the newest installations lasted, at most so many."""
+        return await self._read(lambda c: lengths.newest(c, most))
+
     async def checkpoint(self, run_id: RunId, watches: Mapping[VmId, Watch]) -> None:
         """Write polling state."""
         await self._write(lambda c: operations.checkpoint(c, run_id, watches))
 
     # ----------------------------------------------------------------------------- leases
+
+    async def holders(self, besides: str) -> int:
+        """Count the other holders of leases."""
+        return await self._read(lambda c: leases.holders(c, besides))
 
     async def claim(self, run_id: RunId, holder: str, ttl: timedelta) -> Lease | None:
         """Take or retake a lease; None: another holds it."""

@@ -25,6 +25,12 @@ def insert_once(connection: Connection, table: Table, row: dict[str, Any]) -> bo
     return connection.execute(_insert_once(connection.dialect.name, table), row).rowcount == 1
 
 
+def insert_missing(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert those of these rows whose key is not there."""
+    if rows:
+        connection.execute(_insert_once(connection.dialect.name, table), list(rows))
+
+
 def upsert(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
     """Insert whole rows; where the primary key is there, every other column is replaced."""
     if rows:

@@ -15,7 +15,7 @@ from orchestrator.ports import Clock, StoreUnavailableError
 from orchestrator.store.database import Database
 from orchestrator.store.high_water import HighWater
 from orchestrator.store.incarnation import Stand
-from orchestrator.store.unit import UndoneError, Unit
+from orchestrator.store.unit import UndoneError, Unit, run_together
 
 T = TypeVar("T")
 Hook = Callable[[int, float], None]
@@ -122,9 +122,9 @@ class Writer:
 
         def together(connection: Connection) -> tuple[Sequence[Any], Stand | None]:
             if high_water is None:
-                return [unit(connection) for unit in units], None
+                return run_together(connection, units), None
             high_water.begin(connection)
-            return [unit(connection) for unit in units], high_water.end(connection)
+            return run_together(connection, units), high_water.end(connection)
 
         begun = self._clock.monotonic()
         values, stand = await self._database.write(together)

@@ -183,7 +183,7 @@ def test_the_buckets_of_the_throttle_are_shown(metrics: Metrics):
     metrics.watch(standing(tokens=lambda: throttle.tokens(EPOCH)))
     left = samples(metrics, "arm_tokens")
     assert {bucket.partition("/")[0] for (bucket,) in left} == {"arm reads", "low cost get"}
-    assert min(left.values()) == 250 * 0.8 - 1
+    assert min(left.values()) == (250 - 25) * 0.8 - 1
 
 
 def test_of_very_many_buckets_the_emptiest_are_shown(metrics: Metrics):

@@ -9,7 +9,8 @@ import pytest
 from orchestrator.domain import states as s
 from orchestrator.domain.deciding import write
 from orchestrator.domain.model import AttemptId, RunStatus, Share, WaveStatus
-from orchestrator.domain.record import ActKind
+from orchestrator.domain.operation import Broke
+from orchestrator.domain.record import DAEMON, ActKind, Move
 from orchestrator.domain.rollout import (
     STARTED_AT_ONCE,
     BakeWave,
@@ -20,6 +21,7 @@ from orchestrator.domain.rollout import (
     OpenWave,
     PauseRun,
     Start,
+    hindrance,
     plan,
 )
 from orchestrator.domain.tally import is_bad
@@ -306,3 +308,18 @@ def test_a_resume_accepts_the_bad_vms_and_the_rest_goes_on():
     assert view.run.status is RunStatus.OPEN
     assert len(plan(view, EPOCH).commands) == 2
     assert not plan(view, EPOCH).decisions
+
+
+def test_no_vm_is_submitted_beside_a_failure_that_is_being_written():
+    """The failure is not in the rows yet, so that nothing can be decided on it; but it has
+    happened."""
+    rows = with_states(a_snapshot((a_wave(failures=0), 2)), [RUNNING])
+    view = opened(RunView(rows))
+    failing, next_one = view.ops.values()
+    event = Broke(EPOCH, s.FailureClass.GUEST, WHY)
+    move = Move(before=failing, after=replace(failing, state=FAILED), event=event, actor=DAEMON)
+    view.foresee([move])
+    assert "1 bad VM" in str(hindrance(view, next_one))
+    assert plan(view, EPOCH).decisions == ()
+    view.foresee([move], -1)
+    assert hindrance(view, next_one) is None

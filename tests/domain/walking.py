@@ -187,7 +187,7 @@ class Walk:
         if event is None:
             vm = op.target.vm_id
             old = self.view.watches.get(vm) or Watch(next_at=self.now)
-            interval = self.view.interval(op)
+            interval = self.view.pacing(op)
             self.view.watch(vm, next_watch(op.state, old, interval, self.now, None))
             return
         op = self.move(op, event)
@@ -200,7 +200,7 @@ class Walk:
         after = o.transition(op, event)
         show(self.view, Change(moves=(Move(before=op, after=after, event=event, actor="walk"),)))
         vm = after.target.vm_id
-        watch = watch_for(after, self.view.watches.get(vm), self.view.interval(after), self.now)
+        watch = watch_for(after, self.view.watches.get(vm), self.view.pacing(after), self.now)
         if watch is not None:
             self.view.watch(vm, watch)
         return after

@@ -240,8 +240,8 @@ MUTANTS: Final = (
         (
             Edit(
                 _POLLING,
-                "    wait = HOURLY if isinstance(state, NeedsHuman) else interval\n",
-                "    wait = max(HOURLY, interval)\n",
+                "    wait = HOURLY if isinstance(state, NeedsHuman) else pacing.interval\n",
+                "    wait = max(HOURLY, pacing.interval)\n",
             ),
             Edit(
                 _POLLING,

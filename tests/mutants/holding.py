@@ -4,7 +4,7 @@ from typing import Final
 
 from tests.mutants.mutant import Edit, Mutant
 
-_DECISIONS: Final = "orchestrator/store/decisions.py"
+_INTENTS: Final = "orchestrator/store/intents.py"
 _ATTEMPTS: Final = "orchestrator/store/attempts.py"
 _OPERATIONS: Final = "orchestrator/store/operations.py"
 _LEASES: Final = "orchestrator/store/leases.py"
@@ -14,8 +14,8 @@ _SUBMIT: Final = "orchestrator/engine/submit.py"
 _NO_CAS: Final = (
     Edit(
         _OPERATIONS,
-        "        if versions.get(vm) != move.before.version:\n",
-        "        if versions.get(vm) is None:\n",
+        "        if now != move.before.version:\n",
+        "        if now is None:\n",
     ),
     Edit(
         _OPERATIONS,
@@ -29,15 +29,15 @@ _NO_FENCE: Final = Edit(
     "    return connection.execute(_HELD, _key(lease)).scalar_one_or_none() != -1\n",
 )
 _NO_HOLDER: Final = Edit(
-    _DECISIONS,
-    '    if other is None:\n        return None\n    return Refused("busy"',
-    '    if other is None or op:\n        return None\n    return Refused("busy"',
+    _INTENTS,
+    "        if other is None:\n",
+    "        if other is None or op:\n",
 )
 
 _NOT_USED_UP: Final = Edit(
-    _DECISIONS,
-    "    if attempts.is_taken(connection, op):\n",
-    "    if attempts.is_taken(connection, op) and not op:\n",
+    _INTENTS,
+    "        if (op.target.vm_id, op.attempt) in self.taken:\n",
+    "        if (op.target.vm_id, op.attempt) in self.taken and not op:\n",
 )
 
 MUTANTS: Final = (
@@ -113,8 +113,8 @@ MUTANTS: Final = (
         (
             Edit(
                 _OPERATIONS,
-                '_operation.c.locked_until > bindparam("at")',
-                '_operation.c.locked_until < bindparam("at")',
+                "row.locked_until > at[row.vm_id]",
+                "row.locked_until < at[row.vm_id]",
             ),
         ),
     ),
@@ -123,9 +123,9 @@ MUTANTS: Final = (
         "a person's retry is forgotten, and the VM waits for ever",
         (
             Edit(
-                _DECISIONS,
-                "        if move.grant is not None:\n",
-                "        if move.grant is not None and not moves:\n",
+                "orchestrator/store/decisions.py",
+                "    attempts.grant(connection, [move.grant for",
+                "    attempts.grant(connection, [move.grant for move in moves[:0] for",
             ),
         ),
     ),
@@ -134,9 +134,9 @@ MUTANTS: Final = (
         "one more request goes out than anybody allowed",
         (
             Edit(
-                _DECISIONS,
-                "        if move.grant is not None:\n",
-                "        if move.grant is not None and not moves:\n",
+                "orchestrator/store/decisions.py",
+                "    attempts.grant(connection, [move.grant for",
+                "    attempts.grant(connection, [move.grant for move in moves[:0] for",
             ),
             Edit(
                 _ATTEMPTS,
@@ -169,9 +169,9 @@ MUTANTS: Final = (
         "the attempt stays open, and bars the VM",
         (
             Edit(
-                _DECISIONS,
-                "        if move.attempt is not None:\n",
-                "        if move.attempt is not None and not moves:\n",
+                "orchestrator/store/decisions.py",
+                "    attempts.learn(connection, [move.attempt for",
+                "    attempts.learn(connection, [move.attempt for move in moves[:0] for",
             ),
         ),
     ),
@@ -180,10 +180,10 @@ MUTANTS: Final = (
         "the answer to the COMMIT was lost, not the intent",
         (
             Edit(
-                _DECISIONS,
-                "    if (stale := operations.stale(connection, lease.run_id, [move])) is not None:",
-                "    stale = operations.stale(connection, lease.run_id, [move])\n"
-                "    if stale is not None and not attempts.is_there(connection, event.attempt):",
+                _INTENTS,
+                "        if (stale := operations.stale(self.versions, [move])) is not None:",
+                "        stale = operations.stale(self.versions, [move])\n"
+                "        if stale and not attempts.is_there(connection, event.attempt):",
             ),
             _NOT_USED_UP,
         ),
@@ -193,7 +193,7 @@ MUTANTS: Final = (
         "the row has moved on, and the request is sent all the same",
         (
             Edit(
-                _DECISIONS,
+                _INTENTS,
                 "Saved() if attempts.is_there(connection, event.attempt) else stale",
                 "Saved()",
             ),

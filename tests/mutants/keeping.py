@@ -18,9 +18,9 @@ MUTANTS: Final = (
         "the log does not say why the VM was started",
         (
             Edit(
-                _DECISIONS,
-                "    events.append(connection, lease.run_id, [move_line(move)])\n",
-                "    events.append(connection, lease.run_id, [move_line(move)][:0])\n",
+                "orchestrator/store/intents.py",
+                "[move_line(move) for move in moves])\n",
+                "[move_line(move) for move in moves[:0]])\n",
             ),
         ),
     ),
@@ -103,8 +103,8 @@ MUTANTS: Final = (
         (
             Edit(
                 _WRITER,
-                "[unit(connection) for unit in units], None",
-                "[unit(connection) for unit in units[:1]] * len(units), None",
+                "run_together(connection, units), None",
+                "run_together(connection, units[:1]) * len(units), None",
             ),
         ),
     ),

@@ -10,9 +10,9 @@ _TALLY: Final = "orchestrator/domain/tally.py"
 _VIEW: Final = "orchestrator/domain/view.py"
 _STEERING: Final = "orchestrator/domain/steering.py"
 _OPERATION: Final = "orchestrator/domain/operation.py"
-_DECISIONS: Final = "orchestrator/store/decisions.py"
+_INTENTS: Final = "orchestrator/store/intents.py"
 
-_RUN_IS_OPEN: Final = Edit(_DECISIONS, '    if row.run != "open":\n', '    if row.run == "":\n')
+_RUN_IS_OPEN: Final = Edit(_INTENTS, '    if row.run != "open":\n', '    if row.run == "":\n')
 _PLANS_ANYHOW: Final = Edit(
     _ROLLOUT,
     "    return view.run.status is RunStatus.OPEN and view.brake is None",
@@ -20,8 +20,8 @@ _PLANS_ANYHOW: Final = Edit(
 )
 _NO_BREAKER: Final = Edit(
     _ROLLOUT,
-    "        if doubtful >= view.run.plan.tracking.max_unknown:\n",
-    "        if doubtful < 0:\n",
+    "    doubted = view.doubted(view.run.plan.tracking.max_unknown)\n",
+    "    doubted: frozenset[tuple[str, str]] = frozenset()\n",
 )
 
 MUTANTS: Final = (
@@ -44,7 +44,7 @@ MUTANTS: Final = (
     Mutant(
         "the wave's status is not read again at the intent",
         "the wave was halted or closed between the plan and the intent",
-        (Edit(_DECISIONS, '    if row.wave != "open":\n', '    if row.wave == "":\n'),),
+        (Edit(_INTENTS, '    if row.wave != "open":\n', '    if row.wave == "":\n'),),
         masked_by="whatever closes a wave closes its run, or waits for every slot of the wave",
     ),
     Mutant(
@@ -206,8 +206,8 @@ MUTANTS: Final = (
         (
             Edit(
                 _ROLLOUT,
-                "    starts = [] if decisions else list(_starts(view))\n",
-                "    starts = list(_starts(view))\n",
+                "    starts = () if decisions else tuple(_starts(view, now))\n",
+                "    starts = tuple(_starts(view, now))\n",
             ),
         ),
         masked_by="the budget and the run's status are asked again before the intent",
@@ -229,9 +229,8 @@ MUTANTS: Final = (
         (
             Edit(
                 _ROLLOUT,
-                "    for op in view.due():\n        match op.state:\n",
-                "    for op in view.due():\n"
-                "        match op.state if view.run.status is RunStatus.OPEN else None:\n",
+                "    room = max(0, AT_ONCE - view.hands(errand))\n",
+                "    room = AT_ONCE if view.run.status is RunStatus.OPEN else 0\n",
             ),
         ),
     ),
@@ -241,8 +240,8 @@ MUTANTS: Final = (
         (
             Edit(
                 _ROLLOUT,
-                "                yield Start(op)  # begun by",
-                "                pass  # begun by",
+                "_BEFORE_STARTS = (Errand.RECOVER, Errand.LOOK, Errand.RESUME)",
+                "_BEFORE_STARTS = (Errand.RECOVER, Errand.LOOK)",
             ),
         ),
     ),

@@ -35,11 +35,12 @@ MUTANTS: Final = (
         (
             Edit(
                 _CLIENT,
-                '        match await self._ask("submit", request, guard.compute(subscription)):\n',
-                '        heard = await self._ask("submit", request, guard.compute(subscription))\n'
+                "match await self._ask(Call.SUBMIT, request, guard.compute(subscription)):\n",
+                "paths = guard.compute(subscription)\n"
+                "        heard = await self._ask(Call.SUBMIT, request, paths)\n"
                 "        for _ in range(3):\n"
                 "            if isinstance(heard, HttpReply) and heard.status in {429, 500, 503}:\n"
-                '                heard = await self._ask("submit", request, guard.compute(None))\n'
+                "                heard = await self._ask(Call.SUBMIT, request, paths)\n"
                 "        match heard:\n",
             ),
         ),

@@ -121,6 +121,7 @@ async def test_a_schedule_that_fires_under_it_is_written_down_as_skipped(
             service=on.service,
             observer=on.witness,
             metrics=Metrics(),
+            throttle=on.doors.throttle,
         )
         timetable = Daemon(parts).timetable
         on.clock.turn_to(datetime(2026, 1, 1, 20, 0, tzinfo=UTC))

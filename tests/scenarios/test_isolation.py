@@ -45,7 +45,7 @@ async def test_a_bug_gives_the_run_up_without_cutting_its_neighbours(sqlite_url)
 async def test_a_database_that_is_away_is_asked_again_at_a_pace(sqlite_url):
     async with staged(sqlite_url, machines("w", 1)) as on:
         run_id = await on.open(a_ring("w"))
-        away = Flawed(on.store, "receipts", StoreUnavailableError("away"), times=20)
+        away = Flawed(on.store, "trackers", StoreUnavailableError("away"), times=20)
         on.doors = replace(on.doors, store=away)
         began = on.clock.now()
         assert (await on.drive(run_id))["status"] == "passed"

@@ -55,7 +55,7 @@ async def surveyed(on, run_id, event="survey.found"):
 
 
 def is_told(view):
-    return view.safe_mode is not None and view.survey_ends() and not view.in_hand
+    return view.safe_mode is not None and view.survey.over and not view.in_hand
 
 
 @pytest.mark.parametrize("came_to", ["in_progress", "succeeded"])
@@ -122,7 +122,7 @@ async def test_an_installation_that_another_run_knows_is_not_forgotten(file):
         await on.store._write(lambda c: incarnation.enter(c, DOUBT, "daemon"))
         driver = await on.take(second)
         await on.go_on(driver, until=is_told)
-        assert running["vm_id"] in driver.view.surveyed
+        assert running["vm_id"] in driver.view.survey.seen
         assert await surveyed(on, second) == []
 
 

@@ -47,6 +47,9 @@ class NoToken:
     async def get(self):
         raise TokenUnavailableError("ManagedIdentityCredential gave no token: it is down")
 
+    def held(self):
+        return None
+
     def drop(self, token):
         raise NotImplementedError
 
@@ -67,6 +70,9 @@ class Dropping(FixedToken):
     def __init__(self):
         super().__init__("a-token")
         self.dropped = []
+
+    def held(self):
+        return None
 
     def drop(self, token):
         self.dropped.append(token)

@@ -69,6 +69,11 @@ def reading(ask: Ask, answer: object, late: object = ...) -> Call:
     return Call(ask=ask, first=answer, again=answer, lost=answer, late=newest)
 
 
+async def urls_of_receipts(s: Scene) -> object:
+    found = (await s.store.trackers([s.sent])).values()
+    return [len(each.status_url) for each in found]
+
+
 async def times_of_receipts(s: Scene) -> object:
     return [each.at for each in (await s.store.receipts([s.sent])).values()]
 
@@ -123,8 +128,10 @@ CALLS: Final[Mapping[str, Call]] = {
         lost=None,  # a fact needs no lease
         late=None,
     ),
+    "trackers": reading(urls_of_receipts, [], [3470]),
     "receipts": reading(times_of_receipts, [], [LATER]),
     "knows": reading(lambda s: s.store.knows(ActivityId("act-1")), answer=False, late=True),
+    "durations": reading(lambda s: s.store.durations(10), []),
     "checkpoint": Call(
         ask=lambda s: s.store.checkpoint(RUN, {a_vm("vm-3"): Watch(next_at=LATER, polls=3)}),
         first=None,
@@ -132,6 +139,7 @@ CALLS: Final[Mapping[str, Call]] = {
         lost=None,  # polling state may be written over; it decides nothing
         late=None,
     ),
+    "holders": Call(ask=lambda s: s.store.holders("daemon-a"), first=0, again=0, lost=1, late=0),
     "claim": Call(
         ask=lambda s: s.store.claim(RUN, "daemon-a", TTL),
         first="epoch 2",
@@ -198,8 +206,9 @@ written without one, and what nobody else did is done."""
 
 
 READS: Final = (
-    *("open_run_of", "open_runs", "late_runs", "queued_elsewhere", "load", "receipts", "knows"),
-    *("heed", "brake", "safe_mode", "fired", "rows", "events"),
+    *("open_run_of", "open_runs", "late_runs", "queued_elsewhere", "load", "knows"),
+    *("trackers", "receipts"),
+    *("heed", "brake", "safe_mode", "fired", "rows", "events", "holders", "durations"),
 )
 GROUPS: Final = {"the reads": READS} | {name: (name,) for name in CALLS if name not in READS}
 """What shares a database: reads are in nobody's way."""

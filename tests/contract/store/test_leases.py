@@ -70,6 +70,20 @@ async def test_a_released_lease_is_free_and_its_epoch_goes_on(store):
     assert await store.claim(RUN, "b", TTL) == Lease(run_id=RUN, holder="b", epoch=2)
 
 
+async def test_the_others_are_the_distinct_holders_of_leases_that_have_not_expired(store):
+    runs = [RunId(f"run-{n}") for n in range(6)]
+    for n, run in enumerate(runs):
+        await store.open_run(a_run(run, f"plan-{n}"), [], [], [], None)
+    assert await store.holders("a") == 0
+    for run, holder in zip(runs, "abbc", strict=False):
+        await store.claim(run, holder, TTL)
+    await store.claim(runs[4], "expired", timedelta(0))
+    await store.release(await store.claim(runs[5], "gone", TTL))
+    assert await store.holders("a") == 2
+    assert await store.holders("b") == 2
+    assert await store.holders("newcomer") == 3
+
+
 async def test_the_expiry_is_the_databases_time_and_the_ttl(store, raw):
     await opened(store)
     await store.claim(RUN, "a", timedelta(days=1000))

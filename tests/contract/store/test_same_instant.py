@@ -11,10 +11,10 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from orchestrator.domain.operation import Began
 from orchestrator.ports import Refused, Saved
-from orchestrator.store import decisions
+from orchestrator.store import intents
 from orchestrator.store.address import parse
 from orchestrator.store.database import Database
-from orchestrator.store.unit import UndoneError
+from orchestrator.store.unit import Alike, UndoneError
 from orchestrator.store.writer import Writer
 from tests.contract.store.kit import NOW, a_run, an_attempt, an_intent, moved, opened
 from tests.kit.clock import HandClock
@@ -95,10 +95,7 @@ async def test_who_loses_the_race_when_alone_is_told_busy_too(store, rival, raw,
     lease, op = await prepared(store, "vm-1", "run-1")
     await take(rival, "run-rival")
 
-    def unit(connection):
-        return decisions.intend(connection, lease, an_intent(op))
-
-    asking = asyncio.create_task(alone.write(unit))
+    asking = asyncio.create_task(alone.write(Alike(intents.intend, (lease, an_intent(op)))))
     await blocked(raw)
     await (rival.commit() if commits else rival.rollback())
     if not commits:

@@ -1,0 +1,174 @@
+"""Intents: the rows that say "we are about to send", and what may stand in their way.
+
+Whatever forbids a start is read in the intent's own transaction (design 5.2): the lease, the run
+and its wave, the fleet-wide brake, whether the database is believed, who holds the VM, and whether
+the attempt is allowed. What is refused has written nothing.
+"""
+
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+from typing import Final
+
+from sqlalchemy import Connection, bindparam, select, true
+from sqlalchemy.exc import IntegrityError
+
+from orchestrator.domain.model import RunId, VmId
+from orchestrator.domain.operation import Intended, Operation
+from orchestrator.domain.record import Change, Lease, Move
+from orchestrator.ports import Refused, Saved, Stale
+from orchestrator.store import (
+    attempts,
+    brakes,
+    decisions,
+    events,
+    incarnation,
+    leases,
+    operations,
+    schema,
+)
+from orchestrator.store.lines import move_line
+from orchestrator.store.unit import UndoneError
+
+_run, _wave = schema.run, schema.wave
+_DOORS: Final = (
+    select(
+        _run.c.status.label("run"),
+        _wave.c.status.label("wave"),
+        _wave.c.name,
+        *brakes.COLUMNS,
+        *incarnation.COLUMNS,
+    )
+    .join(_wave, _wave.c.run_id == _run.c.id)
+    .join(schema.brake, true())
+    .join(schema.incarnation, true())
+    .where(_run.c.id == bindparam("the_run"), _wave.c.position == bindparam("the_position"))
+    .with_for_update(read=True)
+)
+
+
+def intend(
+    connection: Connection, given: Sequence[tuple[Lease, Move]]
+) -> list[Saved | Refused | Stale]:
+    """Write intents, in their order. Raises `TypeError` for a move that is none."""
+    answers: list[Saved | Refused | Stale] = []
+    for lease, moves in groupby(given, key=itemgetter(0)):
+        answers += _intend(connection, lease, [move for _, move in moves])
+    return answers
+
+
+def _intend(
+    connection: Connection, lease: Lease, moves: Sequence[Move]
+) -> Sequence[Saved | Refused | Stale]:
+    events_of = [_event_of(lease, move) for move in moves]
+    if not leases.held(connection, lease):
+        return [decisions.lost(lease)] * len(moves)
+    door = _Door.read(connection, lease.run_id, moves)
+    answers: list[Saved | Refused | Stale] = []
+    written: list[tuple[Move, Intended]] = []
+    for move, event in zip(moves, events_of, strict=True):
+        answer = door.answer(connection, move, event)
+        if answer is None:
+            written.append((move, event))
+            operations.move_on(door.versions, [move])
+        answers.append(answer or Saved())
+    _write(connection, lease, written)
+    return answers
+
+
+def _event_of(lease: Lease, move: Move) -> Intended:
+    if not isinstance(move.event, Intended):
+        raise TypeError(f"{type(move.event).__name__} is no intent")
+    decisions.must_be_of(lease.run_id, Change(moves=(move,)))
+    return move.event
+
+
+# ---------------------------------------------------------------------------- what may not be
+
+
+@dataclass(frozen=True, slots=True)
+class _Door:
+    """What stands in the way of a run's intents, read and locked for all of them together."""
+
+    closed: Mapping[int, Refused | None]
+    versions: dict[VmId, int]
+    holders: Mapping[VmId, RunId]
+    taken: Container[tuple[VmId, int]]
+
+    @classmethod
+    def read(cls, connection: Connection, run_id: RunId, moves: Sequence[Move]) -> "_Door":
+        waves = sorted({move.before.wave for move in moves})
+        return cls(
+            closed={wave: _closed(connection, run_id, wave) for wave in waves},
+            versions=operations.versions(connection, run_id, moves),
+            holders=operations.holders(connection, run_id, moves),
+            taken=attempts.taken(connection, run_id, [move.before for move in moves]),
+        )
+
+    def answer(
+        self, connection: Connection, move: Move, event: Intended
+    ) -> Saved | Refused | Stale | None:
+        """Answer an intent that is not to be written; None: it is."""
+        op = move.before
+        if (stale := operations.stale(self.versions, [move])) is not None:
+            # Repeated because the answer to its COMMIT was lost: it is there already.
+            return Saved() if attempts.is_there(connection, event.attempt) else stale
+        return self.closed[op.wave] or self._busy(op) or self._no_attempt_left(connection, op)
+
+    def _busy(self, op: Operation) -> Refused | None:
+        other = self.holders.get(op.target.vm_id)
+        if other is None:
+            return None
+        return Refused("busy", f"{op.target.name} is held by the run {other}")
+
+    def _no_attempt_left(self, connection: Connection, op: Operation) -> Refused | None:
+        if (op.target.vm_id, op.attempt) in self.taken:
+            reason = f"Azure may have taken attempt {op.attempt} of {op.target.name}"
+            return Refused("no_attempt_left", reason)
+        if not attempts.is_granted(connection, op):
+            reason = f"nobody granted attempt {op.attempt} of {op.target.name}"
+            return Refused("no_attempt_left", reason)
+        return None
+
+
+def _closed(connection: Connection, run_id: RunId, wave: int) -> Refused | None:
+    """Lock the run, the wave and the brake against a halt, and see that all let VMs start, and
+    that the database may be believed."""
+    row = connection.execute(_DOORS, {"the_run": run_id, "the_position": wave}).one()
+    if (safe_mode := incarnation.from_row(row)) is not None:
+        return Refused("safe_mode", safe_mode.text)
+    if (brake := brakes.from_row(row)) is not None:
+        return Refused("halted_all", brake.text)
+    if row.run != "open":
+        return Refused("run_not_open", f"the run is {row.run}")
+    if row.wave != "open":
+        return Refused("wave_not_open", f"the wave {row.name} is {row.wave}")
+    return None
+
+
+# ------------------------------------------------------------------------------- what is written
+
+
+def _write(connection: Connection, lease: Lease, written: Sequence[tuple[Move, Intended]]) -> None:
+    attempts.insert(connection, lease, [(move.before, event) for move, event in written])
+    moves = [move for move, _ in written]
+    _take(connection, moves)
+    events.append(connection, lease.run_id, [move_line(move) for move in moves])
+
+
+def _take(connection: Connection, moves: Sequence[Move]) -> None:
+    """Move the operations to `submitting`, which takes their VMs over all runs and daemons.
+
+    Two daemons on PostgreSQL may both have seen a VM free a moment ago: the index lets one of them
+    commit, and the other is told `busy` as if it had looked a moment later. Its transaction is
+    lost; the writer then repeats the neighbours one by one. No savepoint: all others would pay for
+    it.
+    """
+    try:
+        operations.swap(connection, moves)
+    except IntegrityError as error:
+        if schema.ONE_HOLDER not in str(error.orig):
+            raise
+        name = moves[0].before.target.name  # who is alone was told so; the others are repeated
+        raise UndoneError(Refused("busy", f"{name} was taken by another run just now")) from error
