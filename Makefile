@@ -1,14 +1,15 @@
 # Everything a person types here. Plain `make` prints the targets.
 # Overridable: PYTHON (the Python that .venv is made from), ARGS (what `make test` hands to pytest,
-# `make chaos` and `make mutants` to their commands), SECONDS (how long chaos may take).
+# `make chaos`, `make mutants` and `make bench` to their commands), SECONDS (how long chaos may take).
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-dev demo test chaos sweep simulate-long mutants check fmt diagram lock clean
+.PHONY: help setup setup-dev demo test chaos sweep simulate-long mutants bench check fmt diagram lock clean
 
 VENV := .venv/bin
 SET_UP := PYTHON="$(PYTHON)" bash tools/set_up.sh
 CAN_RUN := .venv/.can-run
 CAN_TEST := .venv/.can-test
+CAN_BENCH := .venv-bench/.can-bench
 
 help:  ## Print these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +36,9 @@ simulate-long: setup-dev  ## Play 100,000 simulated nights, for hours (ARGS="--f
 mutants: setup-dev  ## Plant each known bug and let the simulation find it, for hours (ARGS="--schedules 500")
 	@$(VENV)/python -m tests.mutants $(ARGS)
 
+bench: $(CAN_BENCH)  ## Measure the product beside its rivals and its bars, in ten minutes (ARGS="only a")
+	@.venv-bench/bin/python -m benchmarks $(ARGS)
+
 check: setup-dev  ## Check style, types, who imports whom, and what is generated
 	@$(VENV)/ruff check .
 	@$(VENV)/ruff format --check .
@@ -56,10 +60,14 @@ lock: setup-dev  ## Write the locks anew from pyproject.toml (ARGS=--upgrade for
 	@bash tools/lock.sh $(ARGS)
 
 clean:  ## Remove .venv and every cache
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-bench .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(CAN_RUN): requirements-runtime.txt pyproject.toml tools/set_up.sh
 	@$(SET_UP) requirements-runtime.txt
+	@touch $@
+
+$(CAN_BENCH): requirements-bench.txt pyproject.toml tools/set_up.sh
+	@$(SET_UP) requirements-bench.txt .venv-bench
 	@touch $@
 
 $(CAN_TEST): requirements.txt pyproject.toml tools/set_up.sh

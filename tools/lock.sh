@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Writes the two locks from pyproject.toml: requirements.txt (everything) and requirements-runtime.txt (to run
-# only; the same versions). Both hold for every platform and every Python from 3.11 on, and name no host.
+# Writes the three locks from pyproject.toml: requirements.txt (everything), requirements-runtime.txt (to run
+# only) and requirements-bench.txt (to measure), all of the same versions. They hold for every platform and every
+# Python from 3.11 on, and name no host.
 #   tools/lock.sh [--upgrade | --upgrade-package NAME]
-# Needs uv, which is in neither lock: the one on the PATH, or it is installed into .venv.
+# Needs uv, which is in no lock: the one on the PATH, or it is installed into .venv.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 uv_version=0.13.9
@@ -20,3 +21,4 @@ compile() {
 
 compile --group dev --output-file requirements.txt "$@"
 compile --group build --constraint requirements.txt --output-file requirements-runtime.txt
+compile --group bench --extra fast --constraint requirements.txt --output-file requirements-bench.txt

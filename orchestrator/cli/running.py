@@ -21,6 +21,7 @@ from orchestrator.cli.following import (
     screen,
     troubled,
 )
+from orchestrator.cli.loop import drive
 from orchestrator.cli.options import config_option, json_option
 from orchestrator.cli.progress import Row, at_rest, exits, in_flight, report, to_json
 from orchestrator.cli.sessions import LIFT, actor, log, reading, signals, through_the_door
@@ -50,7 +51,7 @@ def serve(config: Path) -> int:
     """
     settings = load(config)
     log(settings, "info")
-    return asyncio.run(_serve(settings))
+    return drive(_serve(settings))
 
 
 async def _serve(settings: Settings) -> Exit:
@@ -102,7 +103,7 @@ def run(plan: str, config: Path, *, as_json: bool, resume: bool, no_wait: bool) 
     settings = load(config)
     _must_be_configured(settings, plan)
     asked = _Asked(plan=plan, resume=resume, wait=not no_wait, as_json=as_json)
-    return asyncio.run(_run(settings, asked))
+    return drive(_run(settings, asked))
 
 
 def _must_be_configured(settings: Settings, plan: str) -> None:

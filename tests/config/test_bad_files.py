@@ -94,6 +94,11 @@ BAD = [
     (PLAN + "tracking: {poll: 0s}\n", 2, "tracking.poll", "too short", "1ms"),
     (PLAN + "tracking: {max_unknown: 0}\n", 2, "tracking.max_unknown", "less than 1", "least 1"),
     (PLAN + "tracking: {max_unknown: yes}\n", 2, "tracking.max_unknown", "whole number", "3"),
+    (PLAN + "throttle: {reserve: 20}\n", 2, "throttle.reserve", "not a percentage", "20%"),
+    (PLAN + "throttle: {reserve: 0.2}\n", 2, "throttle.reserve", "not a percentage", "20%"),
+    (PLAN + "throttle: {reserve: 100%}\n", 2, "throttle.reserve", "nothing could", "less than"),
+    (PLAN + "throttle: {reserve: 101%}\n", 2, "throttle.reserve", "more than 100", "0% to 100%"),
+    (PLAN + "throttle: {reserve: -1%}\n", 2, "throttle.reserve", "percentage", "25%"),
     # --- defaults
     (PLAN + "defaults: {timezone: Berlin}\n", 2, "defaults.timezone", "IANA", "Europe/Berlin"),
     (

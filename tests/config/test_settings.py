@@ -183,6 +183,20 @@ def test_tracking_may_be_fast_for_tests_and_demos(tmp_path):
     )
 
 
+@pytest.mark.parametrize(
+    ("keys", "reserve"),
+    [
+        ("", 0.2),
+        ("throttle: {}", 0.2),
+        ("throttle: {reserve: 0%}", 0.0),
+        ("throttle: {reserve: 12.5%}", 0.125),
+        ("throttle: {reserve: 99.9%}", 0.999),
+    ],
+)
+def test_a_fifth_of_azures_limits_is_left_to_others_or_what_is_said(tmp_path, keys, reserve):
+    assert loaded(tmp_path, f"{PLAN}{keys}\n").reserve == pytest.approx(reserve)
+
+
 # -------------------------------------------------------------------------- azure, database, http
 
 

@@ -298,3 +298,26 @@ def test_a_query_for_one_machine_among_many_gives_that_machines_rows_only():
     (row,) = found(client, query)
     assert "/vm-3/" in row["id"]
     assert found(client, query.replace("VM-3/", "VM-33/")) == []
+
+
+FIRST = (
+    "tostring(properties.status) !~ 'InProgress' and tostring(properties.status) !~ 'NotStarted'"
+)
+CHANGED = "todatetime(properties.lastModifiedDateTime) >= ago(30m)"
+
+
+@pytest.mark.parametrize("condition", [FIRST, CHANGED, f"{FIRST} | where {CHANGED}"])
+def test_what_is_left_out_early_is_what_the_whole_rows_would_have_left_out(condition):
+    fleet = [vm(f"vm-{n}", temper=Temper(takes=timedelta(minutes=20))) for n in range(6)]
+    client = Client(*fleet, mood=PROMPT)
+    for machine in fleet:
+        client.start(machine)
+        client.wait(minutes=13)
+    early = found(client, f"{ALL} | where {condition} | project id, properties | order by id asc")
+    late = found(
+        client,
+        f"{ALL} | extend properties = properties | where {condition}"
+        " | project id, properties | order by id asc",
+    )
+    assert early == late
+    assert 0 < len(early) < 6
