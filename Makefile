@@ -21,8 +21,9 @@ setup-dev: $(CAN_TEST)  ## Set up .venv to test and check as well
 demo: setup  ## Patch a simulated fleet in waves, live, on a throw-away SQLite file
 	@$(VENV)/orchestrator demo
 
+# Four workers, as half of the long tests wait for real processes. Those are many: they compile once.
 test: setup-dev  ## Run the whole test suite, on SQLite and a PostgreSQL of its own
-	@$(VENV)/python -m pytest -n 2 --dist worksteal $(ARGS)
+	@PYTHONDONTWRITEBYTECODE= $(VENV)/python -m pytest -n 4 --dist worksteal $(ARGS)
 
 chaos: setup-dev  ## Kill, pause and cut off real processes for SECONDS=540 (ARGS="kill --cycles 100": one part)
 	@$(VENV)/python -m tests.chaos $(or $(ARGS),all --seconds $(or $(SECONDS),540))

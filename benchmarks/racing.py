@@ -97,12 +97,14 @@ async def raced(wires: Wires, machines: Sequence[Machine]) -> Finish:
     await database.write(opened(spec, operations, clock.now()))
     writer = Writer(database, clock)  # type: ignore[arg-type]  # it needs only `write` and the label
     numbers = count(1)
+    throttle = sole_throttle()
+    cloud = custom(ENDPOINT)
     doors = Doors(
         store=SqlStore(_Split(writer, database)),
-        arm=ArmClient(wires, FixedToken("token"), custom(ENDPOINT), clock, watcher),
+        arm=ArmClient(wires, FixedToken("token"), cloud, clock, watcher, meter=throttle),
         clock=clock,
         observer=watcher,
-        throttle=sole_throttle(),
+        throttle=throttle,
         new_id=lambda: str(UUID(int=next(numbers))),
     )
     async with asyncio.TaskGroup() as group:

@@ -14,7 +14,7 @@ from orchestrator.arm.client import ArmClient
 from orchestrator.arm.clouds import CLOUDS, Cloud, custom
 from orchestrator.arm.token import open_tokens
 from orchestrator.arm.transport import AiohttpTransport, proxy_for
-from orchestrator.config.settings import Access, AzureSettings, ConfiguredPlan, Settings
+from orchestrator.config.settings import AzureSettings, ConfiguredPlan, Settings
 from orchestrator.domain.model import RunId
 from orchestrator.domain.record import Act, Fire, FireResult
 from orchestrator.domain.schedule import Schedule
@@ -25,7 +25,7 @@ from orchestrator.engine.doors import Doors
 from orchestrator.engine.timetable import Entry, Timetable
 from orchestrator.http.app import serving
 from orchestrator.http.behind import Door, Health
-from orchestrator.http.token import ensure_token, token_beside
+from orchestrator.http.token import ensure_token, token_path
 from orchestrator.logs import Log, Observers
 from orchestrator.metrics import Metrics, Standing
 from orchestrator.ports import Arm, Clock, Meter, Observer, Store
@@ -69,7 +69,7 @@ async def assembled(
                 clock=clock,
                 durable=durable,
                 on_commit=metrics.committed,
-                high_water=high_water_path(settings),
+                high_water=settings.high_water,
             )
         )
         throttle = Throttle(settings.reserve)
@@ -260,24 +260,6 @@ def _holder(settings: Settings) -> str:
 def _name() -> str:
     """Name this daemon for auditors: the machine and the process."""
     return f"{socket.gethostname()}:{os.getpid()}"
-
-
-def token_path(settings: Access) -> Path:
-    """Return where the local token lies: beside a SQLite database, beside the configuration
-    otherwise."""
-    name, _, file = settings.database.partition(":///")
-    if name == "sqlite":
-        return token_beside(Path(file))
-    folder = settings.path if settings.path.is_dir() else settings.path.parent
-    return folder / "orchestrator.token"
-
-
-def high_water_path(settings: Access) -> Path:
-    """Return where it is kept how far a PostgreSQL database had come: beside the configuration,
-    under its name, for each may have another database. SQLite has it beside its file."""
-    name = settings.path.name if settings.path.is_dir() else settings.path.stem
-    folder = settings.path if settings.path.is_dir() else settings.path.parent
-    return folder / f"{name}.high-water"
 
 
 @asynccontextmanager

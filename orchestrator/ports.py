@@ -1,7 +1,7 @@
 """The doors out of the house, as Protocols in our own words. They say what is owed; they do
 nothing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from orchestrator.domain.answer import (
     LookAnswer,
+    ManyAnswer,
     PollAnswer,
     SubmitAnswer,
     SweepAnswer,
@@ -29,6 +30,7 @@ from orchestrator.domain.record import (
     Heed,
     Lease,
     Move,
+    Overview,
     Receipt,
     SafeMode,
     Snapshot,
@@ -135,6 +137,10 @@ class Arm(Inventory, Protocol):
         """Read from Resource Graph the VM's installations that began at `since` or later, all
         pages, and those that have not begun yet. Eventually consistent: only what it shows counts.
         """
+
+    async def trace_many(self, vm_ids: Collection[VmId], since: datetime) -> ManyAnswer:
+        """Read the same of many VMs of one subscription with one query: of all installations there,
+        all pages, or no answer at all."""
 
     async def sweep(
         self, subscriptions: Sequence[str], since: datetime, *, running: bool
@@ -262,8 +268,8 @@ class Store(Protocol):
         """Write polling state. No audit line, no compare-and-set: it is only ever written by the
         driver."""
 
-    async def holders(self, besides: str) -> int:
-        """Count the daemons, besides this holder, that hold a lease now, by database time."""
+    async def overview(self, besides: str) -> Overview:
+        """Read, in one picture, what a daemon of this name must know of all runs."""
 
     async def claim(self, run_id: RunId, holder: str, ttl: timedelta) -> Lease | None:
         """Take or retake a lease that is free or expired by database time; the epoch grows by one.

@@ -8,11 +8,16 @@ import pytest
 from hypothesis import settings
 
 from tests import aioresponses_shim
+from tests.kit.dealing import dealt
 from tests.postgres import PostgresServer, find_binaries
 
 aioresponses_shim.install()
 
-# How long an example takes says nothing here: two workers share the cores.
+LONG = ("simulation", "acceptance", "mutants")
+"""The folders whose tests take up to minutes, those with the longest first: many simulated nights,
+and real processes."""
+
+# How long an example takes says nothing here: the workers share the cores.
 settings.register_profile("house", deadline=None, print_blob=True)
 settings.load_profile("house")
 
@@ -45,6 +50,18 @@ def any_database_url(request: pytest.FixtureRequest) -> str:
     """Give the URL of a fresh, empty database: each test that asks for it runs on both kinds."""
     url: str = request.getfixturevalue(f"{request.param}_url")
     return url
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put the long tests first, dealt out to the workers: one that began last would be waited for.
+
+    Each worker of xdist gets a stretch of what is collected, and when it is through with it takes
+    from the end of another's.
+    """
+    workers = getattr(config, "workerinput", {}).get("workercount", 1)
+    long = [item for folder in LONG for item in items if item.path.parent.name == folder]
+    short = [item for item in items if item.path.parent.name not in LONG]
+    items[:] = dealt(long, short, workers)
 
 
 @pytest.hookimpl(wrapper=True)

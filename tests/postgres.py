@@ -17,6 +17,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
@@ -40,6 +41,8 @@ shared_buffers = 32MB
 timezone = 'UTC'
 log_timezone = 'UTC'
 """
+
+_DONE = "-- done"  # what psql is to say after a statement
 
 StopMode = Literal["fast", "immediate", "kill"]
 SIGNALS: dict[StopMode, signal.Signals] = {
@@ -65,6 +68,7 @@ class PostgresServer:
         self._password = secrets.token_hex(16)
         self._port = _free_port()
         self._process: subprocess.Popen[bytes] | None = None
+        self._psql: subprocess.Popen[str] | None = None
         self._numbers = count(1)
         self._templates: dict[str, str] = {}
         try:
@@ -119,6 +123,7 @@ class PostgresServer:
 
     def stop(self, mode: StopMode = "fast") -> None:
         """Stop the server and wait for its end; does nothing if it is stopped."""
+        self._hang_up()
         process, self._process = self._process, None
         if process is None:
             return
@@ -191,8 +196,37 @@ class PostgresServer:
         return any("is still in use" in line for line in lines[-3:])
 
     def _sql(self, statement: str) -> None:
+        """Have it done by one psql that stays: to start one takes longer than what it is to do."""
+        talk = self._psql = self._psql or self._talk()
+        assert talk.stdin is not None
+        assert talk.stdout is not None
+        with suppress(BrokenPipeError):  # what it said before it ended tells why
+            print(f"{statement};\n\\echo {_DONE}", file=talk.stdin, flush=True)
+        said = []
+        for line in talk.stdout:
+            if line.strip() == _DONE:
+                return
+            said.append(line)
+        self._hang_up()
+        raise PostgresError("".join(said))
+
+    def _talk(self) -> subprocess.Popen[str]:
         where = [f"--port={self._port}", "--host=127.0.0.1", "--username=postgres", "postgres"]
-        self._run("psql", "-Xq", "-v", "ON_ERROR_STOP=1", "-c", statement, *where)
+        return subprocess.Popen(
+            [self._bin / "psql", "-Xq", "-v", "ON_ERROR_STOP=1", *where],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+            **{**self._identity(), "stdin": subprocess.PIPE},
+        )
+
+    def _hang_up(self) -> None:
+        """End the psql, which ends by itself when nobody talks to it any more."""
+        talk, self._psql = self._psql, None
+        if talk is not None:
+            with suppress(BrokenPipeError):
+                talk.communicate(timeout=PATIENCE)
 
     def _run(self, program: str, *arguments: str | Path) -> None:
         done = subprocess.run(

@@ -9,10 +9,10 @@ POST is sent once; nothing here repeats it, and cancelling it does not lose its 
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import count
 from typing import Final
 from uuid import uuid4
@@ -35,6 +35,7 @@ from orchestrator.domain.answer import (
     Hint,
     InDoubt,
     LookAnswer,
+    ManyAnswer,
     NotSent,
     PollAnswer,
     SubmitAnswer,
@@ -44,6 +45,7 @@ from orchestrator.domain.answer import (
     Trace,
     TraceAnswer,
     Traced,
+    TracedMany,
     Tracker,
     Unauthenticated,
     Unreadable,
@@ -154,6 +156,29 @@ class ArmClient:
             if not page.token:
                 skew = headers.skew(heard.headers, self._clock.now())
                 return Traced(traces=tuple(found.values()), skew=skew)
+            token = page.token
+        return Unreadable(reason="Resource Graph's answer does not end")
+
+    async def trace_many(self, vm_ids: Collection[VmId], since: datetime) -> ManyAnswer:
+        """Read the installations of VMs of one subscription: all pages, or no answer at all."""
+        subscriptions = sorted({orders.subscription_of(vm) for vm in vm_ids})
+        kql, token = graph.query_of_many(since), ""
+        found: dict[VmId, dict[ActivityId, Trace]] = {vm: {} for vm in vm_ids}
+        unread = set[VmId]()
+        for number in range(1, graph.MOST_PAGES + 1):
+            request = graph.asking(self._cloud, subscriptions, kql, token, READ_SECONDS, LIST_BYTES)
+            heard = await self._ask(Call.TRACE, request, guard.GRAPH)
+            if not isinstance(heard, HttpReply):
+                return Unreadable(reason=heard.reason)
+            page = graph.page_of_many(heard, found, since)
+            if not isinstance(page, graph.PageOfMany):
+                return page
+            for vm, traces in page.traces.items():
+                found[vm] |= {trace.activity: trace for trace in traces}
+            unread |= page.unread
+            if not page.token:
+                skew = headers.skew(heard.headers, self._clock.now())
+                return _of_many(found, unread, number, skew)
             token = page.token
         return Unreadable(reason="Resource Graph's answer does not end")
 
@@ -285,6 +310,20 @@ class ArmClient:
         unused = isinstance(answer, Taken) and not answer.tracker.status_url
         if unused and "azure-asyncoperation" in reply.headers:
             self._observer.troubled("arm", "Azure sent a status URL that may not be asked")
+
+
+def _of_many(
+    found: Mapping[VmId, Mapping[ActivityId, Trace]],
+    unread: Container[VmId],
+    pages: int,
+    skew: timedelta,
+) -> TracedMany:
+    spoilt = Unreadable(reason="Resource Graph's answer has a row of the VM without an id")
+    answers = {
+        vm: spoilt if vm in unread else Traced(traces=tuple(traces.values()), skew=skew)
+        for vm, traces in found.items()
+    }
+    return TracedMany(answers=answers, pages=pages)
 
 
 def _get(url: str) -> Request:

@@ -1,4 +1,5 @@
-"""Resource Graph as we ask it: one VM's installations, as a query, and its pages as values.
+"""Resource Graph as we ask it: the installations of one VM or of many, as a query, and its pages as
+values.
 
 Pure; it sends nothing and never raises. An answer that may lack a row, or has one that cannot be
 told apart from ours, is no answer: "exactly one new installation" is concluded from it (design
@@ -6,7 +7,7 @@ told apart from ours, is no answer: "exactly one new installation" is concluded 
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
@@ -36,11 +37,20 @@ def query(vm: VmId, since: datetime) -> str | None:
     """
     if not vm.isprintable():
         return None
+    return _query(since, f" | where id startswith {_literal(vm + RESULTS)}")
+
+
+def query_of_many(since: datetime) -> str:
+    """Return the query for all installations since an instant, whatever their VM."""
+    return _query(since, "")
+
+
+def _query(since: datetime, narrowed: str) -> str:
     at = f"{since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
     return (
         "patchinstallationresources"
         " | where type =~ 'microsoft.compute/virtualmachines/patchinstallationresults'"
-        f" | where id startswith {_literal(vm + RESULTS)}"
+        f"{narrowed}"
         f" | where isnull({_START}) or {_START} >= datetime({at})"
         " | project id, name, properties"
         " | order by id asc"
@@ -94,6 +104,40 @@ def page(reply: HttpReply, vm: VmId, since: datetime) -> Page | Throttled | Unre
     if None in traces or not rows.sound:
         return replies.unreadable(reply, "Resource Graph's answer has a row without an id")
     return Page(traces=tuple(one for one in traces if isinstance(one, Trace)), token=rows.token)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageOfMany:
+    """One page of an answer about many VMs. `unread` are those with a row that could not be read:
+    of them it says nothing."""
+
+    traces: Mapping[VmId, tuple[Trace, ...]]
+    unread: frozenset[VmId]
+    token: str = ""
+
+
+def page_of_many(
+    reply: HttpReply, vms: Container[VmId], since: datetime
+) -> PageOfMany | Throttled | Unreadable:
+    """Read one page for these VMs, each as strictly as if it had been asked about alone."""
+    rows = listed(reply)
+    if not isinstance(rows, Rows):
+        return rows
+    if not rows.sound or not all(isinstance(row.get("id"), str) for row in rows.rows):
+        return replies.unreadable(reply, "Resource Graph's answer has a row without an id")
+    found: dict[VmId, tuple[Trace, ...]] = {}
+    unread = set[VmId]()
+    for row in rows.rows:
+        vm, shows, _ = str(row["id"]).lower().partition(RESULTS)
+        of_one = VmId(vm)
+        if not shows or of_one not in vms:
+            continue
+        trace = _trace(row, since)
+        if trace is None:
+            unread.add(of_one)
+        elif isinstance(trace, Trace):
+            found[of_one] = (*found.get(of_one, ()), trace)
+    return PageOfMany(traces=found, unread=frozenset(unread), token=rows.token)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ def query(since: datetime, *, running: bool) -> str:
         " | where type =~ 'microsoft.compute/virtualmachines/patchinstallationresults'"
         f"{'' if running else ended}"
         f" | where {_CHANGED} >= datetime({at})"
-        f" | project id, status = {_STATUS}"
+        f" | project id, status = {_STATUS}, changed = properties.lastModifiedDateTime"
         " | order by id asc"
     )
 
@@ -51,4 +51,6 @@ def _hint(row: Document) -> Hint | None:
     activity, status = headers.guid(last), documents.text(row.get("status")).lower()
     if not vm or not status or activity is None:
         return None
-    return Hint(vm_id=vm_id(vm), activity=activity, ended=status not in _GOING)
+    changed_at = documents.instant(row.get("changed"))
+    ended = status not in _GOING
+    return Hint(vm_id=vm_id(vm), activity=activity, ended=ended, changed_at=changed_at)

@@ -16,6 +16,7 @@ import click
 from orchestrator import __version__
 from orchestrator.cli.commands import COMMANDS
 from orchestrator.cli.exits import Exit, Stop
+from orchestrator.cli.garbage import look_no_more, look_seldom
 from orchestrator.cli.text import say, say_lines
 
 DEBUG = "ORCHESTRATOR_DEBUG"
@@ -83,10 +84,13 @@ def orchestrator() -> None:
 
 def main() -> NoReturn:
     """Run the command line of this process and exit with its code."""
+    look_seldom()
     for stream in (sys.stdout, sys.stderr):
         if reconfigure := getattr(stream, "reconfigure", None):
             reconfigure(errors="backslashreplace")  # a terminal without UTF-8 is no reason to fail
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    look_no_more()
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str]) -> int:

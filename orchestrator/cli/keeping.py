@@ -13,7 +13,6 @@ from orchestrator.cli.sessions import access_of, actor, log, through_the_door
 from orchestrator.cli.text import say
 from orchestrator.clock import WallClock
 from orchestrator.config.settings import Access
-from orchestrator.daemon import high_water_path
 from orchestrator.store import backup as copying
 from orchestrator.store import checking
 from orchestrator.store.backup import NoBackupError
@@ -40,7 +39,7 @@ def upgrade(config: Path) -> int:
     access = _access(config)
 
     async def work() -> None:
-        path = high_water_path(access)
+        path = access.high_water
         async with open_store(access.database, clock=WallClock(), high_water=path):
             pass
 
@@ -58,7 +57,7 @@ def check(config: Path) -> int:
     Nothing is changed. Damage and a broken hash chain end with code 1, safe mode with code 4.
     """
     access = _access(config)
-    found = asyncio.run(checking.check(access.database, high_water_path(access)))
+    found = asyncio.run(checking.check(access.database, access.high_water))
     bad = list(_bad(found))
     for line in [*bad, *_told(found)]:
         say(line)
@@ -123,7 +122,7 @@ def confirm(config: Path, because: str) -> int:
 
 
 async def _confirm(access: Access, because: str) -> str:
-    clock, path = WallClock(), high_water_path(access)
+    clock, path = WallClock(), access.high_water
     try:
         async with open_store(access.database, clock=clock, high_water=path) as store:
             confirmed = await store.confirm(clock.now(), actor(), because)

@@ -24,7 +24,7 @@ from orchestrator.cli.following import (
 from orchestrator.cli.loop import drive
 from orchestrator.cli.options import config_option, json_option
 from orchestrator.cli.progress import Row, at_rest, exits, in_flight, report, to_json
-from orchestrator.cli.sessions import LIFT, actor, log, reading, signals, through_the_door
+from orchestrator.cli.sessions import LIFT, actor, log_at_once, reading, signals, through_the_door
 from orchestrator.cli.text import say
 from orchestrator.clock import WallClock
 from orchestrator.config.loading import load
@@ -50,7 +50,7 @@ def serve(config: Path) -> int:
     answered, runs stay open.
     """
     settings = load(config)
-    log(settings, "info")
+    log_at_once(settings, "info")
     return drive(_serve(settings))
 
 
@@ -118,7 +118,7 @@ def _must_be_configured(settings: Settings, plan: str) -> None:
 
 async def _run(settings: Settings, asked: _Asked) -> Exit:
     stopping = asyncio.Event()
-    log(settings)
+    log_at_once(settings)
     with signals(stopping):
         try:
             async with assembled(settings, clock=WallClock()) as parts:

@@ -12,14 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.cli.exits import Exit, Stop
+from orchestrator.cli.lines import write_errors
 from orchestrator.cli.text import say
 from orchestrator.clock import WallClock
 from orchestrator.config.loading import load_access
 from orchestrator.config.settings import Access, Settings
-from orchestrator.daemon import token_path
-from orchestrator.http.client import Declined, Sent, Unreachable, send
-from orchestrator.http.token import TokenError, read_token
-from orchestrator.logs import configure
+from orchestrator.http.token import TokenError, read_token, token_path
 from orchestrator.ports import StoreUnavailableError
 from orchestrator.store.address import parse
 from orchestrator.store.opening import open_reading
@@ -43,14 +41,25 @@ def access_of(config: Path) -> Access:
     return access
 
 
-def log(settings: Access, level: str = "error") -> None:
-    """Write the lines of this process to stderr, without the secrets that the configuration
+def log(settings: Access) -> None:
+    """Write the errors of this process to stderr, without the secrets that the configuration
     names."""
+    write_errors(_secrets(settings))
+
+
+def log_at_once(settings: Access, level: str = "error") -> None:
+    """Do the same for what asks Azure: it has an observer that writes lines."""
+    from orchestrator.logs import configure
+
+    configure(level, secrets=_secrets(settings))
+
+
+def _secrets(settings: Access) -> list[str]:
     named = settings.azure.credential.variable if isinstance(settings, Settings) else None
     secrets = [os.environ.get(named or "", "").strip()]
     with suppress(StoreUnavailableError):  # no database URL: who opens it will say so
         secrets += parse(settings.database).secrets
-    configure(level, secrets=secrets)
+    return secrets
 
 
 def actor() -> str:
@@ -102,6 +111,8 @@ async def through_the_door(
 
     `hint` is said after the refusal of a run that is open already.
     """
+    from orchestrator.http.client import Declined, Sent, Unreachable, send
+
     path: Path = token_path(settings)
     address = f"http://{settings.http_host}:{settings.http_port}"
     match await send(address, _token(path), body):

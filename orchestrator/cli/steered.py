@@ -2,13 +2,12 @@
 asked. A brake must not fail for want of a token, or for a plan that was edited wrongly."""
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from uuid import uuid4
 
+from orchestrator.cli.sessions import log_at_once
 from orchestrator.config.settings import Access, Settings
-from orchestrator.daemon import azure, high_water_path
 from orchestrator.domain.inventory import Machine
-from orchestrator.logs import Log
 from orchestrator.ports import Clock, Inventory, InventoryError
 from orchestrator.service import Service
 from orchestrator.store.opening import open_store
@@ -22,7 +21,7 @@ async def steered(access: Access, *, clock: Clock) -> AsyncIterator[Service]:
     """
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(
-            open_store(access.database, clock=clock, high_water=high_water_path(access))
+            open_store(access.database, clock=clock, high_water=access.high_water)
         )
         yield Service(
             store=store,
@@ -59,6 +58,16 @@ class _WhenAsked:
                 " errors; `orchestrator validate` shows them."
             )
         if self._opened is None:
-            opening = azure(self._access.azure, self._clock, Log(self._clock))
-            self._opened = await self._stack.enter_async_context(opening)
+            self._opened = await self._stack.enter_async_context(
+                _azure(self._access, self._clock)
+            )
         return self._opened
+
+
+def _azure(settings: Settings, clock: Clock) -> AbstractAsyncContextManager[Inventory]:
+    """Load what talks to Azure only now: most acts have no use for it."""
+    from orchestrator.daemon import azure
+    from orchestrator.logs import Log
+
+    log_at_once(settings)
+    return azure(settings.azure, clock, Log(clock))

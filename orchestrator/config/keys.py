@@ -9,7 +9,11 @@ class Keys(BaseModel):
     """A mapping whose keys are known: any other key is an error, and so is any other type."""
 
     model_config = ConfigDict(
-        strict=True, extra="forbid", frozen=True, use_attribute_docstrings=True
+        strict=True,
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+        defer_build=True,  # only what is validated by itself is worth a validator of its own
     )
 
 

@@ -54,6 +54,18 @@ class Access:
     http_host: str
     http_port: int
 
+    @property
+    def folder(self) -> Path:
+        """Where the configuration lies."""
+        return self.path if self.path.is_dir() else self.path.parent
+
+    @property
+    def high_water(self) -> Path:
+        """Where it is kept how far a PostgreSQL database had come: beside the configuration, under
+        its name, for each may have another database. SQLite has it beside its file."""
+        name = self.path.name if self.path.is_dir() else self.path.stem
+        return self.folder / f"{name}.high-water"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings(Access):

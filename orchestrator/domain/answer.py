@@ -1,5 +1,6 @@
 """What Azure can say to us, as values. Outcomes are values; exceptions are for bugs."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -199,6 +200,18 @@ TraceAnswer = Traced | Throttled | Unreadable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TracedMany:
+    """The same of many VMs at once: of each as much as if it had been asked about alone. `pages` is
+    how many queries it took."""
+
+    answers: Mapping[VmId, Traced | Unreadable]
+    pages: int = 1
+
+
+ManyAnswer = TracedMany | Throttled | Unreadable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hint:
     """Resource Graph shows this installation, and whether it has ended. It may be wrong or late:
     one read of the operation itself tells."""
@@ -206,6 +219,8 @@ class Hint:
     vm_id: VmId
     activity: ActivityId
     ended: bool = True
+    changed_at: datetime | None = None
+    """When its row was changed last, on Azure's clock; None: that was not said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

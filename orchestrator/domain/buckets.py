@@ -57,11 +57,16 @@ class Bucket:
     `turns` by itself: a request may pass at `t` while `full_at - t <= slack`, and moves `full_at`
     by `gap`."""
 
-    __slots__ = ("_limit", "_most", "_share", "_worth", "depth", "full_at", "gap", "slack", "turns")
+    __slots__ = (
+        *("_limit", "_most", "_share", "_told_at", "_worth"),
+        *("depth", "full_at", "gap", "slack", "turns"),
+    )
 
     def __init__(self, limit: Limit, share: float, t: float, *, full: bool = True) -> None:
         self._limit = limit
         self._most = 0.0
+        self._told_at = float("-inf")
+        """When Azure last said that less is left than we believed."""
         self.turns: Turns | None = None
         """Whose turn it is; None while nobody is held back."""
         self._cut(share)
@@ -111,9 +116,15 @@ class Bucket:
         if self.turns is not None:
             self.turns.served(claimant, t, self._worth)
 
+    def give_back(self, since: float) -> None:
+        """One that passed then has taken nothing after all."""
+        if self._told_at < since:
+            self.full_at -= self.gap
+
     def close(self, until: float) -> None:
         """Let nothing pass before; one request then, and the rest as it refills."""
         self.full_at = max(self.full_at, until + self.slack - _ROUNDING)
+        self._told_at = max(self._told_at, until)
 
     def lower(self, count: float, reserve: float, t: float) -> None:
         """Believe Azure that no more than `count` is left for everybody; never that more is.
@@ -125,11 +136,14 @@ class Bucket:
         ours = count - reserve * min(self._limit.capacity, self._most)
         left = max(0.0, ours) * self._share / (1 - reserve)
         missing = max(0.0, -ours) * self._limit.gap
-        self.full_at = max(self.full_at, t + missing + (self.depth - left) * self.gap)
+        full_at = t + missing + (self.depth - left) * self.gap
+        if full_at > self.full_at:
+            self.full_at, self._told_at = full_at, max(self._told_at, t)
 
     def rewind(self, seconds: float) -> None:
         """Move everything back: the clock was set."""
         self.full_at -= seconds
+        self._told_at -= seconds
         self.turns = None
 
 
@@ -157,6 +171,11 @@ class OwnBuckets:
         self.full_at[name] = max(self.full_at.get(name, t), t) + self.gap
         if len(self.full_at) > self._sweep_beyond:
             self.sweep(t)
+
+    def give_back(self, name: str) -> None:
+        """One that passed has taken nothing after all."""
+        if name in self.full_at:
+            self.full_at[name] -= self.gap
 
     def close(self, name: str, until: float) -> None:
         """Let nothing of this one pass before; one request then, and the rest as it refills."""

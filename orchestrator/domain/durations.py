@@ -185,9 +185,14 @@ class Durations:
 
     def begin(self, group: Group, at: datetime) -> None:
         """Take in an installation that began then and runs."""
-        self._now = max(self._now, at)
+        self._now, slot = max(self._now, at), _slot(at)
         for counted in (self._counted(group), self._all):
-            counted.begun[_slot(at)] += 1
+            counted.begun[slot] += 1
+
+    def oldest(self) -> datetime | None:
+        """Return when the oldest that runs began, or a little before; None: none runs."""
+        slot = min(self._all.begun, default=None)
+        return None if slot is None else datetime.fromtimestamp(slot * _SLOT, UTC)
 
     def end(self, group: Group, began: datetime, at: datetime, *, told: bool) -> None:
         """Take in that it runs no more; not `told`: nobody said that it has ended."""

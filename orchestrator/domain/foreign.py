@@ -59,11 +59,12 @@ def redact(text: str) -> str:
 
 
 def _may_hide(text: str) -> bool:
-    """Tell whether any pattern could match at all: each needs one of these, and names need none."""
-    if ":" in text or "=" in text:
+    """Tell whether any pattern could match at all: each needs one of these, and names and times
+    have none."""
+    if "=" in text or '"' in text or "'" in text or "://" in text:
         return True
     lower = text.lower()
-    return "bearer" in lower or "eyj" in lower
+    return "bearer" in lower or "eyj" in lower or "authorization" in lower
 
 
 def said(value: object) -> str:

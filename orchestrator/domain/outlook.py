@@ -12,6 +12,7 @@ from orchestrator.domain.model import ActivityId, Reboot, Tracking, VmId
 from orchestrator.domain.operation import Operation
 from orchestrator.domain.polling import PLANNED_FROM, Pacing, pace
 from orchestrator.domain.states import InProgress, Verifying
+from orchestrator.domain.streaks import Streaks
 
 
 class Outlook:
@@ -26,11 +27,18 @@ class Outlook:
         self.missed: Counter[str] = Counter()
         """How many ends in a row no sweep had told of where sweeps should, by subscription."""
         self._hints: dict[VmId, tuple[ActivityId, datetime]] = {}
+        self.streaks = Streaks()
+        """What the latest reads of each VM have said in a row."""
 
     @property
     def planned(self) -> bool:
         """Whether reads are planned at all: not where somebody wants to see each end at once."""
         return self._tracking.poll >= PLANNED_FROM
+
+    @property
+    def oldest(self) -> datetime | None:
+        """When the oldest installation that is followed began, or a little before."""
+        return self._durations.oldest()
 
     def remember(self, past: Iterable[Lasted], vms: Container[VmId]) -> None:
         """Take in how long installations lasted in earlier runs; those of these VMs by name."""
@@ -68,9 +76,11 @@ class Outlook:
     def pacing(self, op: Operation, crowd: int) -> Pacing:
         """Return how an operation is to be followed, with so many in flight in its subscription."""
         interval, vm = pace(self._tracking, crowd), op.target.vm_id
-        phase = crc32(vm.encode()) / 2**32
+        phase, spoiled = crc32(vm.encode()) / 2**32, self.streaks.spoiled(vm)
         if not self.planned:
-            return Pacing(interval=interval, poll=self._tracking.poll, phase=phase)
+            return Pacing(
+                interval=interval, poll=self._tracking.poll, phase=phase, spoiled=spoiled
+            )
         group = (op.target.os, self._reboot(op))
         hint = self._hints.get(vm)
         return Pacing(
@@ -82,6 +92,7 @@ class Outlook:
             scale=self._durations.scale(vm, group),
             swept=op.target.subscription_id in self.swept,
             hinted_at=hint[1] if hint else None,
+            spoiled=spoiled,
         )
 
     def _reboot(self, op: Operation) -> Reboot:

@@ -1,7 +1,8 @@
 """When to ask whom again. Pure, and without chance: what is spread, is spread by the VM's own name.
 
 It plans the reads of one operation at a time: where an end is likely it asks often, where it is not
-seldom. It never asks more often than `tracking.poll`, nor than the reads of a subscription allow.
+seldom. It never asks more often than `tracking.poll`, nor than the reads of a subscription allow;
+but a read that told nothing is no read, and is made again soon.
 """
 
 from dataclasses import dataclass, replace
@@ -27,6 +28,7 @@ from orchestrator.domain.states import (
     Unknown,
     Verifying,
 )
+from orchestrator.domain.streaks import AT_MOST, soon
 
 HOURLY = timedelta(hours=1)
 """How often a VM that needs a person is still looked at (design 4)."""
@@ -89,6 +91,8 @@ class Pacing:
     """Whether sweeps of Resource Graph tell of ends in its subscription at this time."""
     hinted_at: datetime | None = None
     """When one told that this installation has ended."""
+    spoiled: int = 0
+    """How many reads in a row, the latest included, have told nothing."""
 
 
 def watch_for(op: Operation, old: Watch | None, pacing: Pacing, now: datetime) -> Watch | None:
@@ -120,11 +124,16 @@ def next_watch(
 
     It comes after the interval or, of an installation, when an end is likely enough; later when
     Azure asked for that, hourly for a VM that waits for a person, and at the settle instant of an
-    unknown one at the latest (a look begun then may conclude).
+    unknown one at the latest (a look begun then may conclude). It comes soon, and then less and
+    less soon, after one that could not be read.
     """
     wait = HOURLY if isinstance(state, NeedsHuman) else pacing.interval
     if isinstance(state, InProgress):
         wait = _wait(state, pacing, now)
+        if pacing.spoiled:
+            wait = min(wait, max(AT_MOST, pacing.interval))
+    if pacing.spoiled:
+        wait = min(wait, soon(pacing.spoiled))
     next_at = now + max(wait, retry_after or timedelta(0))
     limit = _limit(state)
     if limit is not None and now < limit and retry_after is None:
@@ -134,10 +143,14 @@ def next_watch(
 
 def planned_anew(state: InProgress, watch: Watch, pacing: Pacing, now: datetime) -> Watch:
     """Plan the next read once more, since sweeps of the subscription began or ceased to tell of
-    ends: later where they do, no later than before where they do not or have told of this one."""
+    ends: later where they do (but not again and again), no later than before where they do not or
+    have told of this one, or where the last read told nothing."""
     next_at = min(now + _first_wait(state, pacing, now), max(state.deadline, now))
-    if not pacing.swept or pacing.hinted_at is not None:
+    if not pacing.swept or pacing.hinted_at is not None or pacing.spoiled:
         next_at = min(next_at, watch.next_at)
+    else:
+        net = (watch.last_at or state.since) + NET_MOST
+        next_at = min(next_at, max(watch.next_at, net))
     return replace(watch, next_at=next_at)
 
 

@@ -248,6 +248,16 @@ class Heed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """What a daemon looks up for, every few seconds: whether the database is believed, how many
+    other daemons drive runs, and which runs are not closed, oldest first."""
+
+    safe_mode: SafeMode | None
+    others: int
+    open_runs: tuple[RunId, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fire:
     """One nominal fire of a plan's schedule. (plan, `local`) is unique: whoever inserts it first,
     fires."""

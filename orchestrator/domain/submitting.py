@@ -50,9 +50,17 @@ class AskWhether:
 
 
 def inspect(
-    state: Preparing, answer: LookAnswer, plan: PlanSpec, now: datetime
+    state: Preparing,
+    answer: LookAnswer,
+    plan: PlanSpec,
+    now: datetime,
+    again: timedelta = AGAIN,
 ) -> Ready | AskWhether | Event:
-    """Decide after the one read before an intent: pre-flight, confirmation and baseline in one."""
+    """Decide after the one read before an intent: pre-flight, confirmation and baseline in one.
+
+    `again` is when to look once more after a look that told nothing. `Gone` must be proved: one 404
+    is none (`streaks.py`).
+    """
     match answer:
         case Seen():
             return _inspect_seen(state, answer, plan, now)
@@ -62,7 +70,7 @@ def inspect(
             return Deferred(now, Wait.THROTTLED, Why("throttled", reason), now + retry_after)
         case Unreadable(reason=reason, retry_after=retry_after):
             return Deferred(
-                now, Wait.UNREACHABLE, Why("unreachable", reason), now + (retry_after or AGAIN)
+                now, Wait.UNREACHABLE, Why("unreachable", reason), now + (retry_after or again)
             )
 
 

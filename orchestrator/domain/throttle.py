@@ -113,6 +113,17 @@ class Throttle:
             self._regions[vm] = target.region
         return None
 
+    def give_back(self, call: Call, target: Target, taken_at: datetime, now: datetime) -> None:
+        """Put the tokens of a call back that was not made after all. Azure's word since then, where
+        it was less than we believed, stands: it knew of no such call."""
+        t = self._seconds(now)
+        since = taken_at.timestamp() - _ORIGIN
+        road = self._road((call,), target.subscription_id, target.region, t)
+        for bucket in road.shared:
+            bucket.give_back(since)
+        for own in road.of_one:
+            own.give_back(target.vm_id)
+
     def _in_turn(
         self, road: _Road, vm: str, t: float, now: datetime, claimant: str
     ) -> datetime | None:
@@ -193,10 +204,8 @@ class Throttle:
                     bucket_there.close(t + empty_for)
         own = self._of_one.get(call)
         if own is not None and place.vm_id:
-            for _, count in left.of_one:
+            for _, count in left.of_one:  # of a 429's wait `refused` tells
                 own.lower(place.vm_id, count, t)
-                if count == 0:
-                    own.close(place.vm_id, t + empty_for)
 
     def divide(self, daemons: int, now: datetime) -> None:
         """Share the buckets with so many daemons in all, each with the same part."""

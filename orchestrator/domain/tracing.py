@@ -55,25 +55,39 @@ def worth_tracing(state: Traceable, answer: LookAnswer, now: datetime) -> bool:
 
 
 def trace_due(
-    state: Traceable, asked_at: datetime | None, tracking: Tracking, now: datetime
+    state: Traceable,
+    asked_at: datetime | None,
+    tracking: Tracking,
+    now: datetime,
+    *,
+    sighted: bool = False,
 ) -> bool:
     """Tell whether it is time to ask Resource Graph about an operation; `asked_at` is the last
     time that it answered.
 
     Much rarer than looks, since 15 queries in 5 s are all that the credential has: with the
     default `settle`, a doubt is asked about after a minute and then every three minutes, and once
-    more when it is to be concluded.
+    more when it is to be concluded. Every minute once a look has `sighted` what may be ours: only
+    its word is missing then.
     """
     soon, pace = tracking.settle / 15, tracking.settle / 5
     match state:
         case Unknown(since=since, settle_at=limit):
-            return _in_turn(since + soon, pace, limit, asked_at, now)
+            return _in_turn(since + soon, soon if sighted else pace, limit, asked_at, now)
         case InProgress(since=since, deadline=limit):
             return _in_turn(since + pace, pace, limit, asked_at, now)
         case Verifying():
             return asked_at is None or now >= asked_at + soon
         case NeedsHuman():
             return True
+
+
+def sighted(state: Traceable, answer: LookAnswer) -> bool:
+    """Tell whether a look at a doubt shows an installation that only Resource Graph can tell from
+    Azure's own."""
+    if not isinstance(state, Unknown) or state.conflict is not None:
+        return False
+    return _in_the_slot(state, answer) is not None
 
 
 def _in_turn(

@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
+from typing import Final
 
 from orchestrator.domain.lanes import Errand, Lane, Lanes, Place, errand_of
 from orchestrator.domain.model import Run, VmId, Wave
@@ -28,6 +29,11 @@ from orchestrator.domain.states import (
 )
 from orchestrator.domain.surveying import Survey
 from orchestrator.domain.tally import Tally, is_bad
+
+_ONE_BY_ONE: Final = 1_000
+_FOLLOWED: Final = (Unknown, InProgress, Verifying, NeedsHuman)
+_TRYING: Final = (Preparing, Submitting, Unknown)
+"""Named here: a union that is spelt in a test of a state is made anew for each operation."""
 
 
 class RunView:
@@ -133,11 +139,22 @@ class RunView:
 
     def advance(self, now: datetime) -> None:
         """Move everything whose time has come from the agenda into its lane."""
-        while self._agenda and self._agenda[0][0] <= now:
-            when, vm = heappop(self._agenda)
+        for when, vm in self._come(now):
             if self._when.get(vm) == when:  # else it was scheduled anew since
                 del self._when[vm]
                 self._line_up(self.ops[vm])
+
+    def _come(self, now: datetime) -> Iterator[tuple[datetime, VmId]]:
+        """Take off the agenda what has come, in its order. After a restart that may be all of it,
+        and to sort that costs a fifth of taking it one by one."""
+        for _ in range(_ONE_BY_ONE):
+            if not self._agenda or self._agenda[0][0] > now:
+                return
+            yield heappop(self._agenda)
+        come = [entry for entry in self._agenda if entry[0] <= now]
+        self._agenda = [entry for entry in self._agenda if entry[0] > now]
+        heapify(self._agenda)
+        yield from sorted(come)
 
     def distrust(self, safe_mode: SafeMode | None) -> None:
         """Take in whether the database is believed; each safe mode has a survey of its own."""
@@ -262,7 +279,7 @@ class RunView:
         """Polling state is checkpointed now and then: what was planned before an operation reached
         its state (an hour's rest before a person, say) holds no more. It is due at once."""
         watch, state = self.watches.get(op.target.vm_id), op.state
-        if watch is None or not isinstance(state, Unknown | InProgress | Verifying | NeedsHuman):
+        if watch is None or not isinstance(state, _FOLLOWED):
             return
         if watch.last_at is None or watch.last_at < state.since:
             self.watches[op.target.vm_id] = replace(watch, next_at=state.since)
@@ -295,7 +312,7 @@ class RunView:
         self._tallies[op.wave].count(op, self.waves[op.wave].spec, sign)
         if isinstance(op.state, InFlight):
             self._crowds[op.target.subscription_id] += sign
-        if isinstance(op.state, Preparing | Submitting | Unknown):
+        if isinstance(op.state, _TRYING):
             self._trying[place_of(op)] += sign
 
     def _index_doubt(self, op: Operation) -> None:

@@ -103,10 +103,10 @@ class Conductor:
     async def scan(self, group: asyncio.TaskGroup) -> None:
         """Take up every open run that nobody holds."""
         try:
-            self._distrust(await self._doors.store.safe_mode())
-            others = await self._doors.store.holders(besides=self._holder)
-            self._doors.throttle.divide(1 + others, self._doors.clock.now())
-            for run_id in (*await self._doors.store.open_runs(), *await self._late_runs()):
+            seen = await self._doors.store.overview(besides=self._holder)
+            self._distrust(seen.safe_mode)
+            self._doors.throttle.divide(1 + seen.others, self._doors.clock.now())
+            for run_id in (*seen.open_runs, *await self._late_runs()):
                 if self._stopping:
                     return
                 if run_id not in self._driven and self._only(run_id) and self._rested(run_id):

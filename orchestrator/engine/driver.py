@@ -181,7 +181,7 @@ class Driver:
                 return False
             case _:
                 pass
-        until = self._throttle.take(calls, target, now)
+        until = self._throttle.take(calls, target, now, self.run.id)
         if until is None:
             return True
         self._wait_for_tokens(command, lane, until, now)
@@ -194,7 +194,9 @@ class Driver:
         if lane is None or isinstance(command, Survey):
             self.view.survey.postpone(target.vm_id, until)
             return
-        blocked = [self._throttle.blocked(call, target, now) for call in CALLS[lane.errand]]
+        blocked = [
+            self._throttle.blocked(call, target, now, self.run.id) for call in CALLS[lane.errand]
+        ]
         held = max((each for each in blocked if each is not None), default=None)
         if held is not None:
             self.view.hold(lane, held)

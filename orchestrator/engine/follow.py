@@ -40,6 +40,7 @@ from orchestrator.domain.record import AttemptEnd, AttemptUpdate, Move, Receipt,
 from orchestrator.domain.result import Report
 from orchestrator.domain.rollout import Look, Poll, Recover
 from orchestrator.domain.states import InProgress, NeedsHuman, Submitting, Unknown, Verifying
+from orchestrator.domain.streaks import AnswerT
 from orchestrator.domain.submitting import recover
 from orchestrator.domain.throttle import Call
 from orchestrator.domain.tracing import found_since, without
@@ -84,8 +85,7 @@ class Follower:
             late = arrived(state, receipt, self._plan, self._wave(op), began)
             await self._book.moved(self._book.move(op, late, attempt=_update(op, late)))
             return
-        answer = await self._arm.look(op.target.vm_id)
-        self._learn(op, Call.LOOK, answer)
+        answer = self._believed(op, Call.LOOK, await self._arm.look(op.target.vm_id))
         trace = await self._tracer.ask(op, state, answer, self._plan.tracking, began)
         event = await self._seen(state, answer, self._wave(op), began, trace)
         await self._write(op, event, answer, None)
@@ -121,8 +121,7 @@ class Follower:
         if tracker is None:
             answer: PollAnswer = Untrackable(reason="no operation URL is stored")
         else:
-            answer = await self._arm.poll(tracker)
-        self._learn(op, Call.POLL, answer)
+            answer = self._believed(op, Call.POLL, await self._arm.poll(tracker))
         now = self._clock.now()
         event = progress(state, answer, self._plan, self._wave(op), now)
         if event is None and (isinstance(answer, Untrackable) or now >= state.deadline):
@@ -135,8 +134,7 @@ class Follower:
     async def poll_by_view(self, command: Poll) -> None:
         """Ask how an installation goes by the instance view: there is no URL that serves."""
         op, state = command.op, command.state
-        answer = await self._arm.look(op.target.vm_id)
-        self._learn(op, Call.LOOK, answer)
+        answer = self._believed(op, Call.LOOK, await self._arm.look(op.target.vm_id))
         now = self._clock.now()
         trace = await self._tracer.ask(op, state, answer, self._plan.tracking, now)
         event = progress_by_view(state, answer, self._plan, self._wave(op), now, trace)
@@ -174,8 +172,11 @@ class Follower:
         update = _update(first.after, verdict)
         return (first, self._book.move(first.after, verdict, attempt=update))
 
-    def _learn(self, op: Operation, call: Call, answer: PollAnswer | LookAnswer) -> None:
-        learn(self._book.view, self._throttle, call, op.target, answer, self._clock.now())
+    def _believed(self, op: Operation, call: Call, answer: AnswerT) -> AnswerT:
+        """Note what an answer says about Azure, and return what it says about the VM."""
+        view, now = self._book.view, self._clock.now()
+        learn(view, self._throttle, call, op.target, answer, now)
+        return view.outlook.streaks.heard(op.target.vm_id, answer, now)
 
     async def _receipt(self, state: Unknown) -> Receipt | None:
         return (await self._store.receipts([state.attempt])).get(state.attempt)

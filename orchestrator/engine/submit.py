@@ -23,6 +23,7 @@ from orchestrator.domain.operation import Began, Deferred, Intended, Operation
 from orchestrator.domain.record import AttemptEnd, AttemptUpdate, Receipt
 from orchestrator.domain.rollout import hindrance, takes_starts
 from orchestrator.domain.states import Preparing, Queued, Submitting, Wait, Why
+from orchestrator.domain.streaks import soon
 from orchestrator.domain.submitting import (
     AGAIN,
     AskWhether,
@@ -76,14 +77,17 @@ class Submitter:
         await self._intend_and_send(op, ready, os)
 
     async def _inspect(self, op: Operation, state: Preparing, answer: LookAnswer) -> Ready | None:
-        now = self._clock.now()
+        now, streaks = self._clock.now(), self._book.view.outlook.streaks
         learn(self._book.view, self._throttle, Call.LOOK, op.target, answer, now)
-        decision = inspect(state, answer, self._book.view.run.plan, now)
+        answer = streaks.heard(op.target.vm_id, answer, now)
+        again = min(soon(streaks.spoiled(op.target.vm_id)), AGAIN)
+        decision = inspect(state, answer, self._book.view.run.plan, now, again)
         if isinstance(decision, AskWhether):
             known = await self._store.knows(decision.activity)
             decision = Ready(decision.activity) if known else decision.otherwise
         if isinstance(decision, Ready):
             return decision
+        self._throttle.give_back(Call.SUBMIT, op.target, state.since, now)
         await self._book.moved(self._book.move(op, decision))
         return None
 

@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from orchestrator.domain.answer import Hint, Swept, Throttled
+from orchestrator.domain.lag import Asked, Lag
 from orchestrator.domain.model import RunId, Target
-from orchestrator.domain.polling import POLLS_PER_SECOND, planned_anew
+from orchestrator.domain.polling import POLLS_PER_SECOND, pace, planned_anew
 from orchestrator.domain.record import Watch
 from orchestrator.domain.states import InProgress
 from orchestrator.domain.throttle import Call
@@ -28,11 +29,19 @@ SUBSCRIPTIONS: Final = 200
 VMS: Final = 25_000
 """In flight, in one query: some thousand ends a minute, so a few pages."""
 LAG: Final = timedelta(minutes=1)
-"""Each sweep looks back so far behind the one before: a row may be indexed later than it was
-written (seconds to minutes, azure-facts 7), and clocks differ."""
+"""Each sweep looks back so far behind the one before, and as much further as Resource Graph was
+seen to trail: a row may be indexed later than it was written (seconds to minutes, azure-facts 7),
+and clocks differ."""
 LONG_LAG: Final = timedelta(minutes=10)
+"""No sweep but a deep one looks back further."""
 DEEP_EVERY: Final = 10
-"""Each tenth sweep looks back further, for rows that were indexed later still."""
+"""Every tenth sweep is a deep one: it asks about all that has ended since the oldest installation
+that is followed began, for rows that were indexed later still."""
+AGAIN: Final = 5
+"""A sweep that failed is repeated after a fifth of the time; after twice that if it fails again."""
+PROMPT: Final = timedelta(minutes=1)
+"""Where Resource Graph trails further, it is relied on only where so many VMs share the reads of a
+subscription that single reads would come later still."""
 MISSED: Final = 5
 """After so many ends in a row that no sweep had told of, a subscription must show itself anew: a
 right may have been taken away, and Resource Graph answers with nothing then."""
@@ -53,36 +62,44 @@ class Sweeper:
         self._drivers = drivers
         self._wanted: dict[str, int] = {}
         """The subscriptions that are swept, with their VMs in flight."""
-        self._answered: dict[str, datetime] = {}
-        """When the last whole answer of each subscription was asked for. Only of those in which an
-        installation of ours was shown: without a right to the results all answers are empty."""
+        self._answered: dict[str, Asked] = {}
+        """The last whole answer of each subscription. Only of those in which an installation of
+        ours was shown: without a right to the results all answers are empty."""
+        self._before: dict[str, Asked] = {}
+        """The last answer of each subscription, whatever it showed."""
+        self._deep_at: dict[str, datetime] = {}
+        """When the last deep answer of each of them was asked for."""
         self._shown: set[str] = set()
         self._too_many: set[str] = set()
-        """Those whose first answer did not end: what ended long ago is left to single reads."""
+        """Those with an answer that did not end: what ended long ago is left to single reads."""
         self._skew = timedelta(0)
-        self._number = 0
+        self._lag = Lag(LONG_LAG)
         self._told: dict[tuple[RunId, str], bool] = {}
 
     async def sweep_always(self) -> None:
         """Sweep for as long as the daemon lives."""
+        wait = self._every
         while True:
-            await self._clock.sleep(self._every.total_seconds())
+            await self._clock.sleep(wait.total_seconds())
+            wait = min(wait * 2, self._every) if wait < self._every else self._every / AGAIN
             try:
-                await self.sweep()
+                if await self.sweep():
+                    wait = self._every
             except Exception as error:  # noqa: BLE001 - a bug here must not stop what runs
                 self._observer.crashed("sweep", error)
                 self._answered.clear()
                 self._tell(self._clock.now())
 
-    async def sweep(self) -> None:
-        """Ask about every subscription that is worth it, and pass on what is new."""
+    async def sweep(self) -> bool:
+        """Ask about every subscription that is worth it, and pass on what is new. False: some query
+        was not answered."""
         self._choose()
-        self._number += 1
         known = sorted(self._wanted.keys() & self._answered.keys())
         fresh = sorted(self._wanted.keys() - self._answered.keys())
-        for chunk in (*self._chunks(known), *self._chunks(fresh)):
-            await self._ask(chunk)
+        chunks = (*self._chunks(known), *self._chunks(fresh))
+        answered = [await self._ask(chunk) for chunk in chunks]
         self._tell(self._clock.now())
+        return all(answered)
 
     # ------------------------------------------------------------------------------ whom to ask
 
@@ -97,7 +114,9 @@ class Sweeper:
             if number >= (SWEPT_UNTIL if subscription in self._wanted else SWEPT_FROM)
         }
         self._shown = {one for one in self._shown & self._wanted.keys() if not self._misses(one)}
-        self._answered = {one: at for one, at in self._answered.items() if one in self._shown}
+        self._answered = {one: it for one, it in self._answered.items() if one in self._shown}
+        self._deep_at = {one: at for one, at in self._deep_at.items() if one in self._answered}
+        self._before = {one: it for one, it in self._before.items() if one in self._wanted}
         self._too_many &= self._wanted.keys()
 
     def _misses(self, subscription: str) -> bool:
@@ -126,40 +145,69 @@ class Sweeper:
         """Return the drivers whose reads are planned: hints are of no use to the others."""
         return [driver for driver in self._drivers() if driver.view.outlook.planned]
 
-    async def _ask(self, subscriptions: Sequence[str]) -> None:
-        target = self._somebody()
-        now = self._clock.now()
-        if target is None or self._throttle.take((Call.TRACE,), target, now) is not None:
-            return
+    async def _ask(self, subscriptions: Sequence[str]) -> bool:
+        """Put one query; False when it was not answered."""
+        target, now = self._somebody(), self._clock.now()
+        if target is None:
+            return True
+        if self._throttle.take((Call.TRACE,), target, now) is not None:
+            return False
         fresh = subscriptions[0] not in self._answered
-        since = self._since(subscriptions) + self._skew
-        answer = await self._arm.sweep(subscriptions, since, running=fresh)
+        deep = fresh or self._deep_due(subscriptions, now)
+        asked = Asked(now, self._since(subscriptions, now, deep=deep))
+        answer = await self._arm.sweep(subscriptions, asked.since + self._skew, running=fresh)
         if isinstance(answer, Swept):
+            self._heed(subscriptions, asked, answer, deep=deep)
             self._pay(answer.pages - 1, target)
-            self._skew = answer.skew
-            self._pass_on(answer.hints)
-            if answer.whole or fresh:
-                self._answered |= dict.fromkeys(self._shown.intersection(subscriptions), now)
-            if not answer.whole:
-                self._too_many |= set(subscriptions)
         elif isinstance(answer, Throttled):
             self._throttle.refused(Call.TRACE, target, answer.retry_after, self._clock.now())
+        return isinstance(answer, Swept)
 
-    def _since(self, subscriptions: Sequence[str]) -> datetime:
-        """Return from when on these are asked about: since they were, and at first since the oldest
-        installation that is followed."""
-        known = [self._answered[one] for one in subscriptions if one in self._answered]
-        if known:
-            return min(known) - (LONG_LAG if self._number % DEEP_EVERY == 0 else LAG)
+    def _heed(
+        self, subscriptions: Sequence[str], asked: Asked, answer: Swept, *, deep: bool
+    ) -> None:
+        """Pass on what an answer says, and note what need not be asked again."""
+        self._skew = answer.skew
+        self._lag.learn(answer.hints, self._asked_before(subscriptions), asked.at, answer.skew)
+        self._before |= dict.fromkeys(subscriptions, asked)
+        self._pass_on(answer.hints)
+        shown = self._shown.intersection(subscriptions)
+        fresh = self._answered.keys().isdisjoint(subscriptions)
+        if deep:
+            self._deep_at |= dict.fromkeys(shown, asked.at)
+        if answer.whole or fresh:
+            self._answered |= dict.fromkeys(shown, asked)
+        elif not deep:
+            # So much has ended since the last answer that only a fresh beginning helps.
+            self._answered = {
+                one: it for one, it in self._answered.items() if one not in subscriptions
+            }
+        if not answer.whole:
+            self._too_many |= set(subscriptions)
+
+    def _asked_before(self, subscriptions: Sequence[str]) -> Asked | None:
+        """Return what the answer before this one was asked; None: not all of these had one."""
+        known = [self._before[one] for one in subscriptions if one in self._before]
+        if len(known) < len(subscriptions):
+            return None
+        return Asked(min(each.at for each in known), max(each.since for each in known))
+
+    def _deep_due(self, subscriptions: Sequence[str], now: datetime) -> bool:
+        last = [self._deep_at.get(one) for one in subscriptions]
+        return any(at is None or now - at >= self._every * DEEP_EVERY for at in last)
+
+    def _since(self, subscriptions: Sequence[str], now: datetime, *, deep: bool) -> datetime:
+        """Return from when on these are asked about: since they were; by a deep sweep, and at
+        first, since the oldest installation that is followed."""
+        if not deep:
+            behind = min(LAG + self._lag.longest, LONG_LAG)
+            return min(self._answered[one].at for one in subscriptions) - behind
         if not self._too_many.isdisjoint(subscriptions):
-            return self._clock.now() - LONG_LAG
-        began = (
-            op.state.intent_at
-            for driver in self._planned()
-            for op in driver.view.ops.values()
-            if isinstance(op.state, InProgress)
-        )
-        return min(began, default=self._clock.now()) - LAG
+            return min(self._deep_at.get(one, now) for one in subscriptions) - LONG_LAG
+        began = (driver.view.outlook.oldest for driver in self._planned())
+        oldest = min((each for each in began if each is not None), default=now) - LAG
+        self._lag.forget(oldest)
+        return oldest
 
     def _somebody(self) -> Target | None:
         """Name any VM: the queries of a credential are counted as a whole."""
@@ -201,12 +249,14 @@ class Sweeper:
 
     def _tell(self, now: datetime) -> None:
         """Let each run know where sweeps work, and plan its reads anew where that has changed."""
-        trusted = {one for one, at in self._answered.items() if now - at <= TRUSTED_FOR}
+        trusted = {one for one, asked in self._answered.items() if now - asked.at <= TRUSTED_FOR}
         told: dict[tuple[RunId, str], bool] = {}
         for driver in self._planned():
             outlook = driver.view.outlook
-            for subscription in driver.view.crowds():
-                key, swept = (driver.run.id, subscription), subscription in trusted
+            for subscription, crowd in driver.view.crowds().items():
+                sooner = max(PROMPT, pace(driver.run.plan.tracking, crowd))
+                key = (driver.run.id, subscription)
+                swept = subscription in trusted and self._lag.usual <= sooner
                 (outlook.swept.add if swept else outlook.swept.discard)(subscription)
                 told[key] = swept
                 if self._told.get(key) is not swept:

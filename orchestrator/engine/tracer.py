@@ -3,22 +3,23 @@ decides nothing."""
 
 from datetime import datetime
 
-from orchestrator.domain.answer import LookAnswer, Throttled, TraceAnswer
+from orchestrator.domain.answer import LookAnswer, TraceAnswer, Traced, Unreadable
 from orchestrator.domain.model import AttemptId, Tracking
 from orchestrator.domain.operation import Operation
-from orchestrator.domain.throttle import Call
-from orchestrator.domain.tracing import LOOK_BACK, Traceable, trace_due, worth_tracing
+from orchestrator.domain.streaks import soon
+from orchestrator.domain.tracing import LOOK_BACK, Traceable, sighted, trace_due, worth_tracing
 from orchestrator.engine.doors import Doors
+from orchestrator.engine.inquiry import Inquiry
 
 
 class Tracer:
-    """Remembers when it asked about which attempt: a restart forgets it, and asks anew."""
+    """Remembers when it was answered about which attempt: a restart forgets it, and asks anew."""
 
     def __init__(self, doors: Doors) -> None:
-        self._arm = doors.arm
-        self._clock = doors.clock
-        self._throttle = doors.throttle
-        self._asked: dict[AttemptId, datetime] = {}
+        self._inquiry = Inquiry(doors)
+        self._answered: dict[AttemptId, datetime] = {}
+        self._spoiled: dict[AttemptId, tuple[int, datetime]] = {}
+        """How often in a row no answer could be read, and when to ask again."""
 
     async def ask(
         self,
@@ -29,22 +30,25 @@ class Tracer:
         began: datetime,
     ) -> TraceAnswer | None:
         """Ask about an operation after a look that began then; None when it is not worth it or not
-        its turn. A query that our own throttle holds back is `Throttled`, as Azure would say."""
-        asked_at = self._asked.get(state.attempt)
-        if not worth_tracing(state, answer, began) or not trace_due(
-            state, asked_at, tracking, began
-        ):
+        its turn."""
+        if not self._due(state, answer, tracking, began):
             return None
-        now = self._clock.now()
-        until = self._throttle.take((Call.TRACE,), op.target, now)
-        if until is not None:
-            return Throttled(
-                retry_after=until - now, reason="queries of Resource Graph are used up"
-            )
-        since = (op.started_at or began) - LOOK_BACK
-        trace = await self._arm.trace(op.target.vm_id, since)
-        if isinstance(trace, Throttled):
-            self._throttle.refused(Call.TRACE, op.target, trace.retry_after, self._clock.now())
-        else:
-            self._asked[state.attempt] = began
+        trace = await self._inquiry.ask(op.target, (op.started_at or began) - LOOK_BACK)
+        if isinstance(trace, Traced):
+            self._answered[state.attempt] = began
+            self._spoiled.pop(state.attempt, None)
+        elif isinstance(trace, Unreadable):
+            number = self._spoiled.get(state.attempt, (0, began))[0] + 1
+            wait = min(soon(number), tracking.settle / 15)
+            self._spoiled[state.attempt] = (number, began + wait)
         return trace
+
+    def _due(
+        self, state: Traceable, answer: LookAnswer, tracking: Tracking, began: datetime
+    ) -> bool:
+        """Tell whether to ask now; after an answer that could not be read, a little later."""
+        _, not_before = self._spoiled.get(state.attempt, (0, began))
+        if began < not_before or not worth_tracing(state, answer, began):
+            return False
+        asked_at, near = self._answered.get(state.attempt), sighted(state, answer)
+        return trace_due(state, asked_at, tracking, began, sighted=near)

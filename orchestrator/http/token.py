@@ -1,6 +1,6 @@
 """The local token: whoever may read this file may steer the daemon. It is made once and kept.
 
-It lies beside a SQLite database as `orchestrator.token`; for PostgreSQL the caller says where.
+It is called `orchestrator.token`, and lies beside a SQLite database, or beside the configuration.
 """
 
 import os
@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from orchestrator.config.settings import Access
 from orchestrator.ports import OutOfReachError
 
 NAME: Final = "orchestrator.token"
@@ -30,6 +31,12 @@ class NoTokenError(TokenError):
 def token_beside(database: Path) -> Path:
     """Return where the token of a SQLite database lies."""
     return database.with_name(NAME)
+
+
+def token_path(access: Access) -> Path:
+    """Return where the token lies: beside a SQLite database, beside the configuration otherwise."""
+    name, _, file = access.database.partition(":///")
+    return token_beside(Path(file)) if name == "sqlite" else access.folder / NAME
 
 
 def ensure_token(path: Path) -> str:

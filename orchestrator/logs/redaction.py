@@ -17,6 +17,8 @@ _LONGEST = 4_000
 _MOST_READ = 16_384
 _MOST_ITEMS = 200
 _DEEPEST = 6
+_OFTEN_SEEN = 300
+_MOST_SEEN = 5_000
 _SHORTEST_SECRET = 6
 """What is shorter would blot out half of every line."""
 
@@ -39,6 +41,8 @@ class Redaction:
         known = {secret for secret in secrets if len(secret) >= _SHORTEST_SECRET}
         spelled = known | {quote(secret, safe="") for secret in known}
         self._secrets = sorted(spelled, key=len, reverse=True)
+        self._seen: dict[str, str] = {}
+        """What became of short texts: the same names and words stand in line after line."""
 
     def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
         """Return the event as it may be written."""
@@ -46,6 +50,16 @@ class Redaction:
 
     def text(self, text: str) -> str:
         """Return one text as it may be written."""
+        if len(text) > _OFTEN_SEEN:
+            return self._plain(text)
+        seen = self._seen.get(text)
+        if seen is None:
+            if len(self._seen) >= _MOST_SEEN:
+                self._seen.clear()
+            seen = self._seen[text] = self._plain(text)
+        return seen
+
+    def _plain(self, text: str) -> str:
         text = text[:_MOST_READ]
         for secret in self._secrets:
             text = text.replace(secret, REDACTED)

@@ -1,6 +1,6 @@
 """Columns and indexes as the tables spell them. No table is here."""
 
-from sqlalchemy import Boolean, Column, Index, Integer
+from sqlalchemy import Boolean, Column, Connection, Index, Integer, event
 from sqlalchemy import text as sql
 
 from orchestrator.store.column_types import Moment, PlainText
@@ -35,7 +35,13 @@ def flag(name: str, *, null: bool = False) -> Column[bool]:
 
 
 def only(index: Index, where: str) -> Index:
-    """Make an index partial, in the same words on both databases."""
-    index.dialect_options["sqlite"]["where"] = sql(where)
-    index.dialect_options["postgresql"]["where"] = sql(where)
+    """Make an index partial, in the same words on both databases.
+
+    A dialect is told when it makes the index: to name one here would load both.
+    """
+
+    def tell(_index: Index, connection: Connection, **_more: object) -> None:
+        index.dialect_options[connection.dialect.name]["where"] = sql(where)
+
+    event.listen(index, "before_create", tell)
     return index

@@ -2,7 +2,8 @@
 
 from typing import TypeVar
 
-from orchestrator.store import postgres, sqlite
+from orchestrator.ports import StoreUnavailableError
+from orchestrator.store import sqlite
 from orchestrator.store.address import Address
 from orchestrator.store.trouble import translate
 from orchestrator.store.unit import Connections, Unit
@@ -17,13 +18,14 @@ class Database:
         """Prepare to connect. Without `durable` SQLite does not wait for the disk: for tests and
         demos. What PostgreSQL waits for is its own setting."""
         self.address = address
+        self._refused: str | None = None
         self._writing: Connections
         self._reading: Connections
         if address.file is None:
-            self._writing, self._reading = (
-                postgres.writing(address.url),
-                postgres.reading(address.url),
-            )
+            from orchestrator.store import postgres  # its dialect takes a tenth of a second to load
+
+            self._writing = postgres.writing(address.url)
+            self._reading = postgres.reading(address.url)
         else:
             self._writing = sqlite.writing(address.url, durable=durable)
             self._reading = sqlite.reading(address.url)
@@ -43,11 +45,17 @@ class Database:
         """Run a unit that may take its time, in a transaction of its own; raises as `write`."""
         if self.address.file is not None:
             return await self.write(unit)
+        from orchestrator.store import postgres
+
         connections = postgres.altering(self.address.url)
         try:
             return await self._run(connections, unit)
         finally:
             await connections.close()
+
+    def refuse(self, reason: str) -> None:
+        """Do nothing any more but say why."""
+        self._refused = reason
 
     async def close(self) -> None:
         """Close every connection."""
@@ -55,6 +63,8 @@ class Database:
         await self._writing.close()
 
     async def _run(self, connections: Connections, unit: Unit[T]) -> T:
+        if self._refused is not None:
+            raise StoreUnavailableError(self._refused)
         try:
             return await connections.run(unit)
         except Exception as error:

@@ -1,45 +1,65 @@
 """Configured things as JSON text, exactly and back: the resolved plan of a run, the waves in it.
 
 The text is pydantic's JSON of the domain's own dataclasses; a field that is added later with a
-default reads from an old document as that default.
+default reads from an old document as that default. What reads and writes is made when the first
+document is: the views need none.
 """
 
-from typing import Final
-
-from pydantic import TypeAdapter
+from functools import cache
+from typing import TYPE_CHECKING
 
 from orchestrator.domain.model import PlanSpec, VmId, WaveSpec
 
-_PLAN: Final = TypeAdapter(PlanSpec)
-_WAVE: Final = TypeAdapter(WaveSpec)
-_VMS: Final = TypeAdapter(tuple[VmId, ...])
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+
+@cache
+def _plan() -> "TypeAdapter[PlanSpec]":
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(PlanSpec)
+
+
+@cache
+def _wave() -> "TypeAdapter[WaveSpec]":
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(WaveSpec)
+
+
+@cache
+def _vms() -> "TypeAdapter[tuple[VmId, ...]]":
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(tuple[VmId, ...])
 
 
 def plan_text(plan: PlanSpec) -> str:
     """Write a resolved plan."""
-    return _PLAN.dump_json(plan).decode()
+    return _plan().dump_json(plan).decode()
 
 
 def plan_from(text: str) -> PlanSpec:
     """Read a resolved plan. Raises `ValueError` where the text is not one."""
-    return _PLAN.validate_json(text)
+    return _plan().validate_json(text)
 
 
 def wave_text(wave: WaveSpec) -> str:
     """Write a configured wave."""
-    return _WAVE.dump_json(wave).decode()
+    return _wave().dump_json(wave).decode()
 
 
 def wave_from(text: str) -> WaveSpec:
     """Read a configured wave. Raises `ValueError` where the text is not one."""
-    return _WAVE.validate_json(text)
+    return _wave().validate_json(text)
 
 
 def vms_text(vms: tuple[VmId, ...]) -> str:
     """Write the VMs that an act names."""
-    return _VMS.dump_json(vms).decode()
+    return _vms().dump_json(vms).decode()
 
 
 def vms_from(text: str) -> tuple[VmId, ...]:
     """Read the VMs that an act names. Raises `ValueError` where the text is no such list."""
-    return _VMS.validate_json(text)
+    return _vms().validate_json(text)

@@ -160,6 +160,16 @@ _RUNS: Final = (
         message="a run grows by one version at a time and keeps its plan",
     ),
     Guard(
+        name="wave_passes_settled",
+        table="wave",
+        on="UPDATE",
+        condition="NEW.status = 'passed' AND OLD.status <> 'passed' AND EXISTS (SELECT 1"
+        " FROM operation o WHERE o.run_id = NEW.run_id AND o.wave = NEW.position"
+        " AND o.state IN"
+        " ('queued', 'preparing', 'submitting', 'unknown', 'in_progress', 'verifying'))",
+        message="a wave passes only when each of its VMs has ended or needs a person",
+    ),
+    Guard(
         name="run_stays_closed",
         table="run",
         on="UPDATE",

@@ -1,7 +1,9 @@
 """Whether a SQLite file can be worked with: where it lies, and whether it is whole. It mends only
 what it could also have made."""
 
-from collections.abc import Iterable
+import sqlite3
+from collections.abc import Iterable, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +21,9 @@ _NETWORK: Final = {
 }
 """Kinds of file systems whose locks, or whose shared memory, cannot be relied on."""
 _LOCAL_FUSE: Final = {"fuse.lxcfs", "fuse.mergerfs", "fuse.ntfs-3g"}
+_KEEPING: Final = {"receipt", "result", "patch", "event"}
+"""Tables that nothing is decided by. A file of years is mostly these."""
+_TABLES: Final = text("SELECT name FROM sqlite_master WHERE type = 'table'")
 _MADE: Final = text("SELECT type, name, sql FROM sqlite_master WHERE type IN ('view', 'trigger')")
 
 
@@ -64,11 +69,53 @@ def _kind(folder: Path, lines: Iterable[str]) -> str:
 
 
 def refuse_damaged(connection: Connection, label: str) -> None:
-    """Raise `StoreUnavailableError` when the file's pages are not in order."""
-    said = connection.exec_driver_sql("PRAGMA quick_check(1)").scalars().all()
-    if said != ["ok"]:
-        first = str(said[0]).splitlines()[-1] if said else "it gives no reason"
-        raise StoreUnavailableError(f"The database {label} is damaged: {first}; {RESTORE}.")
+    """Raise `StoreUnavailableError` when a table is damaged that decides whether a VM is started.
+
+    Those that only keep what was sent, answered and done are by far the largest; they are checked
+    while the file is worked with (`WholeCheck`).
+    """
+    there = set(connection.execute(_TABLES).scalars())
+    for table in schema.metadata.tables:
+        if table in there and table not in _KEEPING:
+            said = connection.exec_driver_sql(f"PRAGMA quick_check({table})").scalars().all()
+            if (damage := _damage(said)) is not None:
+                raise StoreUnavailableError(damage.format(label))
+
+
+class WholeCheck:
+    """A check of the whole file, on a connection of its own. It may take minutes, in any thread."""
+
+    def __init__(self, file: Path) -> None:
+        self._connection = sqlite3.connect(file, check_same_thread=False, isolation_level=None)
+        self._stopped = False
+
+    def run(self) -> str | None:
+        """Return what is wrong, as a sentence with a place for the file's name. None: nothing is,
+        or it was stopped, or the file cannot be read now, which everybody else will notice."""
+        with closing(self._connection):
+            if self._stopped:
+                return None
+            try:
+                said = self._connection.execute("PRAGMA quick_check(1)").fetchall()
+            except sqlite3.OperationalError:
+                return None
+            except sqlite3.DatabaseError as error:
+                return _damage([str(error)])
+        return _damage([line for (line,) in said])
+
+    def stop(self) -> None:
+        """Let `run` return soon: from any thread, and also when it has returned."""
+        self._stopped = True
+        with suppress(sqlite3.ProgrammingError):  # it is closed
+            self._connection.interrupt()
+
+
+def _damage(said: Sequence[object]) -> str | None:
+    if list(said) == ["ok"]:
+        return None
+    first = str(said[0]).splitlines()[-1] if said else "it gives no reason"
+    first = first.replace("{", "{{").replace("}", "}}")
+    return f"The database {{}} is damaged: {first}; {RESTORE}."
 
 
 def refuse_strange(connection: Connection, label: str) -> None:

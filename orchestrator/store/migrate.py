@@ -2,7 +2,8 @@
 
 The migrations lie in the package when it was installed from a wheel, else at the top of the
 checkout. Views and guards are made anew after each upgrade (`migrations/env.py`), so a change of
-theirs needs a revision, though that may be empty.
+theirs needs a revision, though that may be empty. Alembic is loaded only where there is something
+to upgrade: a command that looks has no use for it, nor has a daemon on most of its starts.
 """
 
 from enum import StrEnum
@@ -10,10 +11,6 @@ from importlib import resources
 from pathlib import Path
 from typing import Final
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
 from orchestrator.store.database import Database
@@ -21,6 +18,9 @@ from orchestrator.store.trouble import SchemaError
 
 _LOCK: Final = 0x0_0C_4E57_4A70
 """The key of PostgreSQL's advisory lock: only that it is ours matters."""
+REVISIONS: Final = ("0001",)
+"""Every revision in `migrations/`, oldest first."""
+_STAMPS: Final = text("SELECT version_num FROM alembic_version")
 
 
 class Schema(StrEnum):
@@ -58,9 +58,7 @@ def upgrade_on(connection: Connection, label: str) -> None:
     if stand is Schema.UNSTAMPED and (strangers := inspect(connection).get_table_names()):
         names = ", ".join(sorted(strangers)[:3])
         raise SchemaError(f"The database {label} belongs to something else: it holds {names}.")
-    config = _config()
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    _migrate(connection)
 
 
 async def require_current(database: Database) -> None:
@@ -88,18 +86,22 @@ def migrations() -> Path:
 
 
 def _stand(connection: Connection) -> Schema:
-    script = ScriptDirectory.from_config(_config())
-    stamped = MigrationContext.configure(connection).get_current_heads()
+    stamped: set[str] = set()
+    if inspect(connection).has_table("alembic_version"):
+        stamped = set(connection.execute(_STAMPS).scalars())
     if not stamped:
         return Schema.UNSTAMPED
-    known = {revision.revision for revision in script.walk_revisions()}
-    if not known.issuperset(stamped):
+    if not stamped.issubset(REVISIONS):
         return Schema.NEWER
-    return Schema.CURRENT if set(stamped) == set(script.get_heads()) else Schema.BEHIND
+    return Schema.CURRENT if stamped == {REVISIONS[-1]} else Schema.BEHIND
 
 
-def _config() -> Config:
+def _migrate(connection: Connection) -> None:
+    from alembic import command
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(migrations()).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
-    return config
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

@@ -13,7 +13,6 @@ from sqlalchemy import Connection, bindparam, func, select
 
 from orchestrator.domain.model import RunId
 from orchestrator.ports import Clock
-from orchestrator.store import postgres
 from orchestrator.store.address import Address, parse
 
 CHANNEL: Final = "orchestrator"
@@ -71,6 +70,8 @@ class _Ear:
 
 
 async def _listen(address: Address, clock: Clock, ear: _Ear) -> None:
+    from orchestrator.store import postgres  # only here: tell() is part of every store
+
     async with postgres.listening(address.url) as connection:
         connection.add_termination_listener(ear.lose)
         await connection.add_listener(CHANNEL, ear.hear)

@@ -73,6 +73,8 @@ async def open_store(
     how often the first connection is tried. A file at `high_water` remembers how far a PostgreSQL
     database had come (beside a SQLite file there always is one): one that went back in time is
     put into safe mode here. On the way out what waits is written, even when cancelled.
+    The tables of a SQLite file that decide anything are checked here, all of it meanwhile: once
+    damage is found there, every method raises `StoreUnavailableError`.
     Raises `DatabaseBusyError` when another process has the file, `SchemaError` for a schema of
     another version, `StoreUnavailableError` when the database is out of reach, damaged, or a file
     on a network file system.
@@ -93,6 +95,8 @@ async def open_store(
         keeper.keep(await database.write(keeper.first))
         writer = Writer(database, clock, on_commit, keeper)
         await stack.enter_async_context(_running(writer))
+        if address.file is not None:
+            await stack.enter_async_context(_checking(database, address.file))
         yield SqlStore(_Daily(writer, database))
 
 
@@ -134,6 +138,26 @@ async def _running(writer: Writer) -> AsyncIterator[None]:
         yield
     finally:
         writer.close()
+        await _until_done(task)
+        task.result()
+
+
+@asynccontextmanager
+async def _checking(database: Database, file: Path) -> AsyncIterator[None]:
+    """Check the whole file while it is worked with: one of years takes longer than anybody should
+    wait who has installations to follow."""
+    check = health.WholeCheck(file)
+
+    async def work() -> None:
+        damage = await asyncio.to_thread(check.run)
+        if damage is not None:
+            database.refuse(damage.format(database.address.label))
+
+    task = asyncio.create_task(work(), name="store.check")
+    try:
+        yield
+    finally:
+        check.stop()
         await _until_done(task)
         task.result()
 

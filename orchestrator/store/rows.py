@@ -20,6 +20,8 @@ WAVE_MOVES: Final = (
     "excused",
 )  # fmt: skip
 """The columns of a wave that may change after its run was opened."""
+WATCH: Final = ("next_at", "polls", "last_at", "by_view")
+"""The columns of a polling state; `next_at` is never null."""
 
 
 def run_to_row(run: Run) -> Values:
@@ -94,12 +96,7 @@ def wave_from_row(row: Row) -> Wave:
 
 def watch_to_row(watch: Watch) -> Values:
     """Flatten a polling state."""
-    return {
-        "next_at": watch.next_at,
-        "polls": watch.polls,
-        "last_at": watch.last_at,
-        "by_view": watch.by_view,
-    }
+    return {name: getattr(watch, name) for name in WATCH}
 
 
 def watch_from_row(row: Row) -> Watch:

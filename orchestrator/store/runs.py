@@ -1,9 +1,11 @@
 """Runs: opened with all their rows, named, and read as one picture."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from operator import attrgetter
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, Select, exists, or_, select
+from sqlalchemy import Connection, RowMapping, Select, bindparam, exists, or_, select
 
 from orchestrator.domain.model import AttemptId, Run, RunId, VmId, Wave
 from orchestrator.domain.operation import Operation
@@ -21,7 +23,7 @@ from orchestrator.store import (
     statements,
 )
 from orchestrator.store.lines import opening_lines
-from orchestrator.store.operation_rows import operation_from_row, operation_to_row
+from orchestrator.store.operation_rows import columns_of, operation_from_row, operation_to_row
 
 _run, _wave, _operation = schema.run, schema.wave, schema.operation
 _watch, _receipt = schema.watch, schema.receipt
@@ -32,6 +34,9 @@ _OPEN: Final = (
     select(_run.c.id)
     .where(or_(_run.c.closed_at.is_(None), _ASKED))
     .order_by(_run.c.opened_at, _run.c.id)
+)
+_STATES: Final = (
+    select(_operation.c.state).where(_operation.c.run_id == bindparam("run_id")).distinct()
 )
 
 
@@ -104,14 +109,13 @@ def load(connection: Connection, run_id: RunId) -> Snapshot:
 
 def _loaded(connection: Connection, run_id: RunId) -> Snapshot:
     row = connection.execute(select(_run).where(_run.c.id == run_id)).mappings().one()
-    mine = _operation.c.run_id == run_id
-    operations = select(_operation).where(mine).order_by(_operation.c.wave, _operation.c.vm_id)
     waves = select(_wave).where(_wave.c.run_id == run_id).order_by(_wave.c.position)
+    operations, watches = _operations(connection, run_id)
     return Snapshot(
         run=rows.run_from_row(row),
         waves=tuple(rows.wave_from_row(wave) for wave in _read(connection, waves)),
-        operations=tuple(operation_from_row(op) for op in _stream(connection, operations)),
-        watches=_watches(connection, run_id),
+        operations=tuple(operations),
+        watches=watches,
         receipts=_receipts(connection, run_id),
     )
 
@@ -143,9 +147,35 @@ def _in_the_way(connection: Connection, run: Run, fire: Fire | None) -> Refused 
     return None
 
 
-def _watches(connection: Connection, run_id: RunId) -> Mapping[VmId, Watch]:
-    query = select(_watch).where(_watch.c.run_id == run_id)
-    return {VmId(row["vm_id"]): rows.watch_from_row(row) for row in _stream(connection, query)}
+def _operations(
+    connection: Connection, run_id: RunId
+) -> tuple[list[Operation], Mapping[VmId, Watch]]:
+    """Read the operations, wave by wave in the order of their VMs' ids, and how they are polled.
+
+    This is what a restart waits for: of each state only the columns that it knows are read, both
+    tables at once, so that a VM's id is in memory once.
+    """
+    found: list[Operation] = []
+    watches: dict[VmId, Watch] = {}
+    mine = {"run_id": run_id}
+    for state in connection.execute(_STATES, mine).scalars().all():
+        for row in _stream(connection, _of_state(state), mine):
+            op = operation_from_row(row)
+            found.append(op)
+            if row["next_at"] is not None:
+                watches[op.target.vm_id] = rows.watch_from_row(row)
+    found.sort(key=attrgetter("target.vm_id"))
+    found.sort(key=attrgetter("wave"))
+    return found, watches
+
+
+@cache
+def _of_state(state: str) -> Select[Any]:
+    columns = [_operation.c[name] for name in columns_of(state)]
+    polled = [_watch.c[name] for name in rows.WATCH]
+    query = select(*columns, *polled).select_from(_operation.outerjoin(_watch))
+    mine = (_operation.c.run_id == bindparam("run_id"), _operation.c.state == state)
+    return query.where(*mine).order_by(_operation.c.vm_id)
 
 
 def _receipts(connection: Connection, run_id: RunId) -> Mapping[AttemptId, Receipt]:
@@ -158,9 +188,11 @@ def _receipts(connection: Connection, run_id: RunId) -> Mapping[AttemptId, Recei
     return {receipt.attempt: receipt for receipt in found}
 
 
-def _stream(connection: Connection, query: Select[Any]) -> Iterator[RowMapping]:
+def _stream(
+    connection: Connection, query: Select[Any], values: Mapping[str, Any]
+) -> Iterator[RowMapping]:
     """Read rows a few at a time: all rows of a large run at once take more room than the run."""
-    found = connection.execute(query, execution_options={"yield_per": _AT_A_TIME})
+    found = connection.execute(query, values, execution_options={"yield_per": _AT_A_TIME})
     yield from found.mappings()
 
 

@@ -17,6 +17,7 @@ from orchestrator.domain.record import (
     Heed,
     Lease,
     Move,
+    Overview,
     Receipt,
     SafeMode,
     Snapshot,
@@ -132,9 +133,15 @@ class SqlStore:
 
     # ----------------------------------------------------------------------------- leases
 
-    async def holders(self, besides: str) -> int:
-        """Count the other holders of leases."""
-        return await self._read(lambda c: leases.holders(c, besides))
+    async def overview(self, besides: str) -> Overview:
+        """Read what a daemon must know of all runs."""
+        return await self._read(
+            lambda c: Overview(
+                safe_mode=incarnation.safe_mode(c),
+                others=leases.holders(c, besides),
+                open_runs=tuple(runs.open_runs(c)),
+            )
+        )
 
     async def claim(self, run_id: RunId, holder: str, ttl: timedelta) -> Lease | None:
         """Take or retake a lease; None: another holds it."""

@@ -30,7 +30,8 @@ ROOT = Path(__file__).parents[2]
 TOKEN = {"ACCEPTANCE_TOKEN": "a-token"}
 FIRST = "orchestrator"
 """The configuration that is found without being named."""
-TRACKING = "poll: 3s, settle: 4s, send_within: 2s, request_timeout: 3s"
+TRACKING = "poll: 1s, settle: 4s, send_within: 5s, request_timeout: 5s"
+"""Short where something ends by it, and not so short that a busy machine is late."""
 _CONFIG = """\
 azure:
   cloud: {{endpoint: "{endpoint}"}}
@@ -40,8 +41,11 @@ http: {{listen: "127.0.0.1:{port}"}}
 tracking: {{{tracking}}}
 plans:
 {plans}"""
+NOBODY = "http://127.0.0.1:1"
+"""Where no Azure ever is."""
 PATIENCE_S = 110.0
-_LOOK_EVERY_S = 0.1
+_LOOKS_S = (0.1, 0.5)
+"""How long to wait between two looks, less at first than later: each costs a connection."""
 
 
 @dataclass
@@ -183,10 +187,11 @@ class Stage:
 
 def wait_for(holds: Any, what: str, seconds: float = PATIENCE_S) -> None:
     """Look again and again until something holds; fail when it takes too long."""
-    until = time.monotonic() + seconds
+    since, (least, most) = time.monotonic(), _LOOKS_S
     while not holds():
-        assert time.monotonic() < until, f"waited too long for {what}"
-        time.sleep(_LOOK_EVERY_S)
+        waited = time.monotonic() - since
+        assert waited < seconds, f"waited too long for {what}"
+        time.sleep(min(max(least, waited / 10), most))
 
 
 def free_port() -> int:
@@ -206,12 +211,9 @@ def staged(
     tracking: str = TRACKING,
 ) -> Iterator[Stage]:
     """Start a simulated Azure with this fleet, and write a configuration with these plans."""
-    database = database if "postgres" in database else f"sqlite:///{folder}/status.db"
-    path = folder / "fleet.json"
-    path.write_text(json.dumps([machine_to_json(machine) for machine in fleet]))
-    ours = {key: value for key, value in os.environ.items() if not key.startswith("ORCHESTRATOR")}
-    stage = Stage(folder, "", {**ours, **TOKEN, "PYTHONPATH": str(ROOT)}, database)
-    try:
+    with bare(folder, database) as stage:
+        path = folder / "fleet.json"
+        path.write_text(json.dumps([machine_to_json(machine) for machine in fleet]))
         options = ("--fleet", str(path), "--speed", str(speed), "--listen", "127.0.0.1:0")
         simulator = stage.start("simulate", *options)
         assert simulator.stdout is not None
@@ -219,6 +221,16 @@ def staged(
         assert said, stage.errors()
         stage.azure = said[-1]
         stage.configure(plans, tracking=tracking)
+        yield stage
+
+
+@contextmanager
+def bare(folder: Path, database: str = "") -> Iterator[Stage]:
+    """Give a stage without an Azure and a configuration; what is started on it ends with it."""
+    database = database if "postgres" in database else f"sqlite:///{folder}/status.db"
+    ours = {key: value for key, value in os.environ.items() if not key.startswith("ORCHESTRATOR")}
+    stage = Stage(folder, NOBODY, {**ours, **TOKEN, "PYTHONPATH": str(ROOT)}, database)
+    try:
         yield stage
     finally:
         for process in stage.started:

@@ -34,7 +34,7 @@ def test_it_holds_over_a_kill_and_is_lifted_by_name(tmp_path, any_database_url):
 
 @pytest.mark.parametrize("daemon", [True, False])
 def test_no_run_opens_under_it(tmp_path, daemon):
-    with staged(tmp_path, machines("w", 1), a_plan()) as on:
+    with staged(tmp_path, machines("w", 1), a_plan(), speed=600) as on:
         if daemon:
             on.serve()
         assert on.run("halt", "--all", "--because", "a bad patch is out").returncode == 0

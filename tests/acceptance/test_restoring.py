@@ -16,6 +16,11 @@ def snapped(source, target):
     return target
 
 
+def all_over(on):
+    """Tell whether every installation that Azure ever began has ended."""
+    return all(each["ended_at"] for each in on.ledger()["installations"])
+
+
 def put_back(copy, file):
     for leftover in (f"{file}-wal", f"{file}-shm"):
         file.with_name(leftover.rsplit("/", 1)[-1]).unlink(missing_ok=True)
@@ -45,6 +50,7 @@ def test_an_old_copy_put_back_starts_nothing_until_it_is_confirmed_and_nobody_tw
         assert (refused.returncode, "db confirm" in refused.stderr) == (4, True), refused.stderr
         assert on.run("db", "check").returncode == 4
         assert on.ledger()["posts"] == posts
+        wait_for(lambda: all_over(on), "what the copy has forgotten to end")  # else each is busy
         confirmed = on.run("db", "confirm", "--because", "looked at every one of them")
         assert confirmed.returncode == 0, confirmed.stderr
         wait_for(lambda: bool(on.rows(run_id=run_id)[0]["closed_at"]), "the run to end")

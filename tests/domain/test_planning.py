@@ -9,12 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.domain.answer import Running, Unreadable
 from orchestrator.domain.durations import Lasted
 from orchestrator.domain.model import ActivityId, AttemptId, Reboot, Tracking
 from orchestrator.domain.operation import Reported, transition
 from orchestrator.domain.outlook import Outlook
 from orchestrator.domain.polling import (
     FIRST_READ,
+    HOURLY,
     LONGEST,
     NET_MOST,
     POLLS_PER_SECOND,
@@ -24,7 +26,7 @@ from orchestrator.domain.polling import (
     watch_for,
 )
 from orchestrator.domain.record import Watch
-from orchestrator.domain.states import InProgress
+from orchestrator.domain.states import InProgress, NeedsHuman, Why
 from tests.kit.rows import EPOCH, SUBSCRIPTION, a_vm, an_operation, minutes
 
 TRACKING = Tracking()
@@ -227,6 +229,86 @@ def test_when_sweeps_begin_reads_move_out_and_when_they_cease_back_in():
     back = planned_anew(STATE, stretched, outlook.pacing(op, 1), now)
     assert now < back.next_at <= now + LONGEST
     assert planned_anew(STATE, single, outlook.pacing(op, 1), now).next_at <= single.next_at
+
+
+def test_sweeps_that_begin_again_and_again_put_no_read_off_for_ever():
+    """In bad weather they come and go every few minutes."""
+    outlook = an_outlook(usual())
+    op, now = an_operation(0, STATE), EPOCH + minutes(10)
+    watch = Watch(next_at=now, last_at=now)
+    latest = now + NET_MOST
+    for _ in range(20):
+        outlook.swept.add(SUBSCRIPTION)
+        watch = planned_anew(STATE, watch, outlook.pacing(op, 1), now)
+        assert watch.next_at <= latest
+        outlook.swept.clear()
+        now += minutes(3)
+
+
+LOST = Unreadable(reason="the connection broke before an answer came")
+
+
+@pytest.mark.parametrize("swept", [True, False])
+@pytest.mark.parametrize("tracking", [TRACKING, Tracking(poll=timedelta(seconds=1))])
+def test_a_read_that_told_nothing_is_made_again_soon(swept, tracking):
+    """No VM waits for its safety net because one answer was lost."""
+    outlook = an_outlook(usual(), tracking, swept=swept)
+    op, now = an_operation(0, STATE), EPOCH + minutes(10)
+    watch, waits = Watch(next_at=now), []
+    for _ in range(8):
+        outlook.streaks.heard(op.target.vm_id, LOST, now)
+        watch = next_watch(STATE, watch, outlook.pacing(op, 1), now, None)
+        waits.append(watch.next_at - now)
+        now = watch.next_at
+    assert waits[0] <= timedelta(seconds=5)
+    assert waits == sorted(waits)
+    assert waits[-1] <= minutes(1)
+    outlook.streaks.heard(op.target.vm_id, Running(), now)
+    assert outlook.pacing(op, 1).spoiled == 0
+
+
+def test_reads_that_tell_nothing_stay_under_what_the_reads_of_a_subscription_allow():
+    outlook, crowd = an_outlook(usual(), swept=True), 9_000
+    op, now = an_operation(0, STATE), EPOCH + minutes(10)
+    watch = Watch(next_at=now)
+    for _ in range(10):
+        outlook.streaks.heard(op.target.vm_id, LOST, now)
+        watch = next_watch(STATE, watch, outlook.pacing(op, crowd), now, None)
+        wait, now = watch.next_at - now, watch.next_at
+    assert wait == pace(TRACKING, crowd)
+
+
+def test_azures_wish_is_heard_after_a_read_that_told_nothing():
+    outlook = an_outlook(usual())
+    op = an_operation(0, STATE)
+    outlook.streaks.heard(op.target.vm_id, LOST, EPOCH)
+    later = next_watch(STATE, Watch(next_at=EPOCH), outlook.pacing(op, 1), EPOCH, minutes(3))
+    assert later.next_at == EPOCH + minutes(3)
+
+
+def test_who_waits_for_a_person_is_looked_at_soon_again_and_then_hourly():
+    outlook, op = an_outlook(), an_operation(0, STATE)
+    human = NeedsHuman(AttemptId("a"), ActivityId("i"), EPOCH, DEADLINE, Why("overdue", "x"))
+    watch, now, waits = Watch(next_at=EPOCH), EPOCH, []
+    for _ in range(14):
+        outlook.streaks.heard(op.target.vm_id, LOST, now)
+        watch = next_watch(human, watch, outlook.pacing(op, 1), now, None)
+        waits.append(watch.next_at - now)
+        now = watch.next_at
+    assert waits[0] == timedelta(seconds=5)
+    assert waits[-1] == HOURLY
+
+
+def test_the_oldest_that_runs_is_known():
+    outlook = an_outlook()
+    assert outlook.oldest is None
+    young = an_operation(1, replace(STATE, intent_at=EPOCH + minutes(7)))
+    old = an_operation(0, STATE)
+    outlook.learn(None, young)
+    outlook.learn(None, old)
+    assert EPOCH - minutes(1) < outlook.oldest <= EPOCH
+    outlook.learn(old, transition(old, Reported(EPOCH, EPOCH, None, None)))
+    assert EPOCH + minutes(6) < outlook.oldest <= EPOCH + minutes(7)
 
 
 def test_a_hint_that_waits_is_not_put_off_when_sweeps_begin():

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.domain.pools import AZURE, Call, Pool
+from orchestrator.domain.pools import AZURE, Call, Left, Place, Pool
 from orchestrator.domain.throttle import Throttle
 from tests.kit.azure_buckets import AzureBuckets
 from tests.kit.rows import EPOCH, a_target, minutes
 
+PLACE = Place(a_target(0).subscription_id, a_target(0).region, a_target(0).vm_id)
 CALLS = [Call.SUBMIT, Call.POLL, Call.LOOK, Call.TRACE]
 phases = st.floats(0, 60).map(lambda seconds: timedelta(seconds=seconds))
 
@@ -164,6 +165,38 @@ def test_a_vm_that_used_up_its_own_bucket_closes_only_itself():
     assert throttle.take((Call.SUBMIT,), greedy, EPOCH) == EPOCH + minutes(5)
 
 
+def test_a_permit_that_was_not_used_can_be_given_back():
+    throttle = Throttle(reserve=0)
+    first = taken(throttle, Call.SUBMIT, EPOCH, range(1_000))
+    throttle.give_back(Call.SUBMIT, a_target(0), EPOCH - minutes(0.01), EPOCH)
+    throttle.give_back(Call.SUBMIT, a_target(1), EPOCH - minutes(0.01), EPOCH)
+    assert taken(throttle, Call.SUBMIT, EPOCH, range(2_000, 2_010)) == 2
+    assert first > 100
+
+
+def test_a_vm_has_its_own_permit_back_too():
+    throttle = Throttle(reserve=0)
+    for _ in range(50):
+        assert throttle.take((Call.SUBMIT,), a_target(0), EPOCH) is None
+        throttle.give_back(Call.SUBMIT, a_target(0), EPOCH, EPOCH)
+
+
+def test_azures_word_stands_against_what_is_given_back():
+    """It counted without the request that was never made."""
+    for say in (
+        lambda t: t.refused(Call.SUBMIT, a_target(0), minutes(1), EPOCH),
+        lambda t: t.heard(Call.SUBMIT, PLACE, Left(shared=((Pool.PATCHES, 0),)), EPOCH),
+    ):
+        throttle = Throttle(reserve=0)
+        taken(throttle, Call.SUBMIT, EPOCH - minutes(0.1), range(30))
+        say(throttle)
+        until = throttle.blocked(Call.SUBMIT, a_target(50), EPOCH)
+        for vm in range(30):
+            throttle.give_back(Call.SUBMIT, a_target(vm), EPOCH - minutes(0.1), EPOCH)
+        assert until is not None
+        assert throttle.blocked(Call.SUBMIT, a_target(50), EPOCH) == until
+
+
 def test_a_401_holds_every_submit_and_no_read():
     throttle = Throttle()
     throttle.unauthenticated(EPOCH + minutes(1))
@@ -212,6 +245,18 @@ def test_the_buckets_of_vms_that_nobody_asks_about_any_more_are_forgotten():
             throttle.take((call,), a_target(vm), now)
         most = max(most, throttle.remembered)
     assert most <= 8_000
+    assert most > 1_000
     throttle.take((Call.POLL,), a_target(1), now + minutes(5))
     throttle.take((Call.POLL,), a_target(1), now + minutes(10))
     assert throttle.remembered <= 2
+
+
+def test_of_a_large_fleet_no_more_vms_are_remembered_than_were_asked_about_just_now():
+    """A thousand polls a second in fifty subscriptions: an operation's bucket is full again after
+    four seconds."""
+    throttle, most = Throttle(), 0
+    for vm in range(50_000):
+        target = replace(a_target(vm), subscription_id=f"subscription-{vm % 50}")
+        assert throttle.take((Call.POLL,), target, EPOCH + timedelta(milliseconds=vm)) is None
+        most = max(most, throttle.remembered)
+    assert 4_000 <= most <= 10_000

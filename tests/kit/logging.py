@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import structlog
 
-from orchestrator.logs.lines import NAME, _Lines
+from orchestrator.logs.lines import NAME
 
 
 @contextmanager
@@ -21,5 +21,9 @@ def logging_as_before() -> Iterator[None]:
         structlog.reset_defaults()
         root.setLevel(before[0])
         ours.setLevel(before[1])
-        for handler in [each for each in root.handlers if isinstance(each, _Lines)]:
+        for handler in [each for each in root.handlers if _is_ours(each)]:
             root.removeHandler(handler)
+
+
+def _is_ours(handler: logging.Handler) -> bool:
+    return type(handler).__module__.startswith("orchestrator.")

@@ -200,7 +200,9 @@ async def staged(
     clock, witness = HandClock(), Witness()
     azure = Azure(fleet, base_url=ENDPOINT, seed=seed, mood=mood)
     transport = MemoryTransport(azure, clock)
-    arm = ArmClient(transport, FixedToken("token"), custom(ENDPOINT), clock, witness)
+    throttle = Throttle()
+    cloud = custom(ENDPOINT)
+    arm = ArmClient(transport, FixedToken("token"), cloud, clock, witness, meter=throttle)
     numbers = count(1)
 
     def new_id() -> str:
@@ -212,7 +214,7 @@ async def staged(
             arm=arm,
             clock=clock,
             observer=witness,
-            throttle=Throttle(),
+            throttle=throttle,
             new_id=new_id,
         )
         service = Service(store=store, arm=arm, clock=clock, new_id=new_id)

@@ -1,7 +1,6 @@
 """Dying at every door: before and after each call to Azure and to the database, then another
 daemon takes over."""
 
-import asyncio
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
@@ -12,8 +11,6 @@ import pytest
 from orchestrator.domain.model import Share
 from orchestrator.engine.driver import Driver
 from orchestrator.simulator.faults import TEMPERS
-from orchestrator.store.opening import open_store
-from tests.kit.clock import HandClock
 from tests.kit.stage import Stage, a_machine, a_ring, machines, staged
 
 
@@ -52,19 +49,6 @@ class Dying:
         return call
 
 
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory):
-    """Give a SQLite file with the schema of today, to be copied."""
-    path = tmp_path_factory.mktemp("schema") / "empty.db"
-
-    async def make() -> None:
-        async with open_store(f"sqlite:///{path}", clock=HandClock(), durable=False):
-            pass
-
-    asyncio.run(make())
-    return path
-
-
 async def die_and_recover(on: Stage, length: int, **plan) -> tuple[bool, Mapping]:
     """Drive a run with a fuse of this length; when it burns, let another driver finish the run."""
     waves = (a_ring("canary"), a_ring("w", max_parallel=Share(count=2)))
@@ -80,12 +64,12 @@ async def die_and_recover(on: Stage, length: int, **plan) -> tuple[bool, Mapping
 
 
 @pytest.mark.parametrize("part", range(0, 20, 5))
-async def test_a_crash_anywhere_patches_every_vm_exactly_once(empty_database, tmp_path, part):
+async def test_a_crash_anywhere_patches_every_vm_exactly_once(migrated_file, tmp_path, part):
     fleet = (*machines("canary", 1), *machines("w", 2))
     length, deaths = part, 0
     while True:
         path = tmp_path / f"{length}.db"
-        shutil.copy(empty_database, path)
+        shutil.copy(migrated_file, path)
         async with staged(f"sqlite:///{path}", fleet) as on:
             survived, run = await die_and_recover(on, length)
             if survived:
@@ -110,12 +94,12 @@ async def test_a_crash_anywhere_patches_every_vm_exactly_once(empty_database, tm
 
 
 async def test_an_accepted_installation_whose_answer_was_never_written_down_is_adopted(
-    empty_database, tmp_path
+    migrated_file, tmp_path
 ):
     """The one moment that matters most: Azure has taken it, and nobody here remembers."""
     for length in range(10, 60):
         path = tmp_path / f"{length}.db"
-        shutil.copy(empty_database, path)
+        shutil.copy(migrated_file, path)
         async with staged(f"sqlite:///{path}", (a_machine("canary-00"), a_machine("w-00"))) as on:
             _, run = await die_and_recover(on, length)
             adopted = [
@@ -132,11 +116,11 @@ async def test_an_accepted_installation_whose_answer_was_never_written_down_is_a
     pytest.fail("no crash left an accepted installation behind")
 
 
-async def test_a_failed_budget_survives_a_crash(empty_database, tmp_path):
+async def test_a_failed_budget_survives_a_crash(migrated_file, tmp_path):
     fleet = (a_machine("canary-00", TEMPERS["fails"]), *machines("w", 2))
     for length in range(20, 60, 3):
         path = tmp_path / f"{length}.db"
-        shutil.copy(empty_database, path)
+        shutil.copy(migrated_file, path)
         async with staged(f"sqlite:///{path}", fleet) as on:
             _, run = await die_and_recover(on, length)
             assert run["status"] == "halted", length

@@ -131,13 +131,14 @@ class Schedule:
         store = SqlStore(_Split(writer, door))
         ears: Any = Ears(self.witness)
         wires = Wires(host, self.world, self.witness)
-        arm = ArmClient(wires, FixedToken("t"), custom(ENDPOINT), host, ears)
+        throttle = Throttle()
+        arm = ArmClient(wires, FixedToken("t"), custom(ENDPOINT), host, ears, meter=throttle)
         doors = Doors(
             store=store,
             arm=arm,
             clock=host,
             observer=ears,
-            throttle=Throttle(),
+            throttle=throttle,
             new_id=lambda: str(UUID(int=next(self._numbers))),
             rhythm=self.world.weather.rhythm,
         )

@@ -211,6 +211,7 @@ def test_resource_graph_pages_by_a_token_that_is_no_address(name):
         ),
         pytest.param(lambda arm: arm.look(VM), id="look"),
         pytest.param(lambda arm: arm.trace(VM, SINCE), id="trace"),
+        pytest.param(lambda arm: arm.trace_many([VM], SINCE), id="trace many"),
         pytest.param(lambda arm: arm.sweep([SUBSCRIPTION], SINCE, running=False), id="sweep"),
         pytest.param(lambda arm: arm.list_machines(SUBSCRIPTION, None), id="machines"),
         pytest.param(lambda arm: arm.list_machines(SUBSCRIPTION, "rg"), id="group"),

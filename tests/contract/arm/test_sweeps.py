@@ -1,7 +1,8 @@
 """Sweeps of Resource Graph: the query that is asked, and its rows as hints (azure-facts 7)."""
 
 import json
-from datetime import timedelta, timezone
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
@@ -72,6 +73,16 @@ async def test_what_runs_is_asked_about_where_it_is_to_be_seen_at_all(status, en
     assert answer.hints == (hint(ended=ended),)
     (request,) = bench.transport.asked
     assert "InProgress" not in json.loads(request.body)["query"]
+
+
+async def test_a_row_says_when_it_was_changed_if_it_can():
+    rows = [
+        {**a_row(), "changed": "2026-11-22T18:20:00.0000000Z"},
+        {**a_row(OTHER), "changed": "yesterday"},
+    ]
+    answer = await read(an_answer(*rows))
+    known = replace(hint(), changed_at=datetime(2026, 11, 22, 18, 20, tzinfo=UTC))
+    assert answer.hints == (known, hint(OTHER))
 
 
 async def test_a_row_names_a_vm_and_an_installation_in_any_case():

@@ -99,6 +99,7 @@ METHODS: Mapping[str, Callable[[ArmClient], Awaitable[object]]] = {
     "poll both": lambda arm: arm.poll(Tracker(status_url=_STATUS, location_url=_PLACE)),
     "look": lambda arm: arm.look(VM),
     "trace": lambda arm: arm.trace(VM, _SINCE),
+    "trace many": lambda arm: arm.trace_many([VM], _SINCE),
     "sweep": lambda arm: arm.sweep([SUBSCRIPTION], _SINCE, running=True),
     "list machines": lambda arm: arm.list_machines(SUBSCRIPTION, "rg"),
     "list subscriptions": lambda arm: arm.list_subscriptions(),

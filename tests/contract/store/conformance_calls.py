@@ -69,6 +69,11 @@ def reading(ask: Ask, answer: object, late: object = ...) -> Call:
     return Call(ask=ask, first=answer, again=answer, lost=answer, late=newest)
 
 
+async def what_is_overseen(s: Scene) -> object:
+    seen = await s.store.overview("daemon-a")
+    return seen.others, len(seen.open_runs)
+
+
 async def urls_of_receipts(s: Scene) -> object:
     found = (await s.store.trackers([s.sent])).values()
     return [len(each.status_url) for each in found]
@@ -139,7 +144,7 @@ CALLS: Final[Mapping[str, Call]] = {
         lost=None,  # polling state may be written over; it decides nothing
         late=None,
     ),
-    "holders": Call(ask=lambda s: s.store.holders("daemon-a"), first=0, again=0, lost=1, late=0),
+    "overview": Call(ask=what_is_overseen, first=(0, 1), again=(0, 1), lost=(1, 1), late=(0, 2)),
     "claim": Call(
         ask=lambda s: s.store.claim(RUN, "daemon-a", TTL),
         first="epoch 2",
@@ -208,7 +213,7 @@ written without one, and what nobody else did is done."""
 READS: Final = (
     *("open_run_of", "open_runs", "late_runs", "queued_elsewhere", "load", "knows"),
     *("trackers", "receipts"),
-    *("heed", "brake", "safe_mode", "fired", "rows", "events", "holders", "durations"),
+    *("heed", "brake", "safe_mode", "fired", "rows", "events", "overview", "durations"),
 )
 GROUPS: Final = {"the reads": READS} | {name: (name,) for name in CALLS if name not in READS}
 """What shares a database: reads are in nobody's way."""

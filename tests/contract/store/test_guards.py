@@ -2,11 +2,13 @@
 
 # ruff: noqa: S608 - a test puts together what it meddles with
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from orchestrator.domain.model import AttemptId
-from orchestrator.domain.operation import transition
+from orchestrator.domain.model import AttemptId, RunId
+from orchestrator.domain.operation import Accepted, Began, Escalated, Intended, transition
 from orchestrator.domain.states import (
     STATE_NAMES,
     Cancelled,
@@ -191,6 +193,27 @@ async def test_a_known_end_of_an_attempt_stays(store, raw, end, then, refused):
     assert bool(found) is refused
     assert not await is_refused(raw, "UPDATE attempt SET http_status = 202")
     assert await is_refused(raw, "UPDATE attempt SET number = 2")
+
+
+PASSES = "UPDATE wave SET status = 'passed'"
+ON_THE_WAY = (Began(NOW), Intended(NOW, A, None), Accepted(NOW, None, LATER, tracked=True))
+
+
+@pytest.mark.parametrize("events", range(len(ON_THE_WAY) + 1))
+async def test_a_wave_does_not_pass_before_each_of_its_vms_is_settled(store, raw, events):
+    lease, (op,) = await opened(store, "vm-1")
+    await moved_to(store, lease, op, *ON_THE_WAY[:events])
+    assert await is_refused(raw, PASSES)
+
+
+async def test_a_wave_passes_with_vms_that_need_a_person_and_whatever_other_waves_do(store, raw):
+    waves = [a_wave(0), a_wave(1)]
+    ops = [an_operation("run-1", "vm-1"), an_operation("run-1", "vm-2", wave=1)]
+    await store.open_run(a_run(waves=2), waves, ops, [], None)
+    lease = await store.claim(RunId("run-1"), "daemon-a", timedelta(seconds=15))
+    await moved_to(store, lease, ops[0], *ON_THE_WAY, Escalated(NOW, LATER, WHY))
+    assert await is_refused(raw, f"{PASSES} WHERE position = 1")
+    await raw(f"{PASSES} WHERE position = 0")
 
 
 async def test_a_closed_run_stays_closed_and_a_run_keeps_its_plan(store, raw):

@@ -143,6 +143,43 @@ async def test_a_run_whose_rows_make_no_sense_is_damaged_and_the_others_are_not(
         assert (await store.load((await store.open_runs())[1])).run.id == "run-9"
 
 
+def damage(file: Path, table: str) -> None:
+    """Spoil the first page of a table."""
+    with closing(sqlite3.connect(file)) as raw:
+        page = raw.execute("PRAGMA page_size").fetchone()[0]
+        find = "SELECT rootpage FROM sqlite_master WHERE type = 'table' AND name = ?"
+        root = raw.execute(find, (table,)).fetchone()[0]
+    with file.open("r+b") as opened:
+        opened.seek((root - 1) * page)
+        opened.write(b"\xff")
+
+
+@pytest.mark.parametrize("table", ["run", "wave", "operation", "attempt", "brake", "lease"])
+async def test_damage_where_something_is_decided_is_found_before_anything_is_done(
+    file_with_runs, table
+):
+    damage(file_with_runs, table)
+    assert "is damaged" in await refusal(file_with_runs)
+
+
+@pytest.mark.parametrize("table", ["event", "receipt", "patch", "result"])
+async def test_damage_elsewhere_is_found_meanwhile_and_nothing_is_done_any_more(
+    file_with_runs, table
+):
+    damage(file_with_runs, table)
+    async with an_opening(file_with_runs, durable=False) as store:
+        with pytest.raises(StoreUnavailableError, match=r"is damaged: .*; restore a copy"):
+            await asked_again_and_again(store.open_runs)
+        with pytest.raises(StoreUnavailableError, match="is damaged"):
+            await store.claim("run-1", "daemon-a", TTL)
+
+
+async def asked_again_and_again(ask) -> None:
+    """Ask until something is raised: the check takes some milliseconds."""
+    for _ in range(20_000):
+        await ask()
+
+
 # -------------------------------------------------------------------------------- flipped bytes
 
 

@@ -74,14 +74,14 @@ async def test_the_others_are_the_distinct_holders_of_leases_that_have_not_expir
     runs = [RunId(f"run-{n}") for n in range(6)]
     for n, run in enumerate(runs):
         await store.open_run(a_run(run, f"plan-{n}"), [], [], [], None)
-    assert await store.holders("a") == 0
+    assert (await store.overview("a")).others == 0
     for run, holder in zip(runs, "abbc", strict=False):
         await store.claim(run, holder, TTL)
     await store.claim(runs[4], "expired", timedelta(0))
     await store.release(await store.claim(runs[5], "gone", TTL))
-    assert await store.holders("a") == 2
-    assert await store.holders("b") == 2
-    assert await store.holders("newcomer") == 3
+    assert (await store.overview("a")).others == 2
+    assert (await store.overview("b")).others == 2
+    assert (await store.overview("newcomer")).others == 3
 
 
 async def test_the_expiry_is_the_databases_time_and_the_ttl(store, raw):

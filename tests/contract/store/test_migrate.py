@@ -7,6 +7,7 @@ import logging
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import MetaData, inspect, text
 
 from orchestrator.store import guards, migrate, public, schema
@@ -89,6 +90,11 @@ async def test_an_upgrade_leaves_every_view_and_every_guard(empty):
         return {row[0] for row in connection.execute(text(query))}
 
     assert await empty.read(names) == set(public.VIEWS) | {g.name for g in guards.guards()}
+
+
+def test_the_revisions_that_are_known_are_those_of_the_migrations():
+    found = ScriptDirectory(migrate.migrations()).walk_revisions()
+    assert tuple(revision.revision for revision in found)[::-1] == migrate.REVISIONS
 
 
 async def test_a_fresh_database_is_unstamped_then_current_and_an_upgrade_may_be_repeated(empty):

@@ -13,7 +13,7 @@ from orchestrator.domain.states import STATE_NAMES
 from orchestrator.ports import Saved
 from orchestrator.store import documents, rows, schema
 from orchestrator.store.column_types import moment_text, plain
-from orchestrator.store.operation_rows import operation_from_row, operation_to_row
+from orchestrator.store.operation_rows import columns_of, operation_from_row, operation_to_row
 from tests.contract.store.kit import a_name, a_run, a_wave
 from tests.contract.store.strategies import moments, operations, some, words
 
@@ -31,7 +31,11 @@ def test_every_state_comes_back_from_its_row(state):
     @given(some(state), operations)
     def comes_back(value, op):
         op = replace(op, state=value)
-        assert operation_from_row(operation_to_row(op)) == op
+        row = operation_to_row(op)
+        assert operation_from_row(row) == op
+        known = {name: row[name] for name in columns_of(STATE_NAMES[state])}
+        assert operation_from_row(known) == op
+        assert {row[name] for name in set(row) - set(known)} == {None}
 
     comes_back()
 
