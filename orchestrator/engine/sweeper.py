@@ -78,17 +78,21 @@ class Sweeper:
 
     async def sweep_always(self) -> None:
         """Sweep for as long as the daemon lives."""
-        wait = self._every
+        failed = 0
         while True:
-            await self._clock.sleep(wait.total_seconds())
-            wait = min(wait * 2, self._every) if wait < self._every else self._every / AGAIN
+            await self._clock.sleep(self._wait(failed).total_seconds())
             try:
-                if await self.sweep():
-                    wait = self._every
+                failed = 0 if await self.sweep() else failed + 1
             except Exception as error:  # noqa: BLE001 - a bug here must not stop what runs
+                failed = 0
                 self._observer.crashed("sweep", error)
                 self._answered.clear()
                 self._tell(self._clock.now())
+
+    def _wait(self, failed: int) -> timedelta:
+        """Return how long to wait after so many failures in a row."""
+        soon = self._every / AGAIN * (1 << min(failed, AGAIN)) / 2
+        return min(soon, self._every) if failed else self._every
 
     async def sweep(self) -> bool:
         """Ask about every subscription that is worth it, and pass on what is new. False: some query

@@ -58,8 +58,17 @@ def is_told(view):
     return view.safe_mode is not None and view.survey.over and not view.in_hand
 
 
-@pytest.mark.parametrize("came_to", ["in_progress", "succeeded"])
-async def test_a_copy_that_forgot_every_start_starts_nothing_twice(file, tmp_path, came_to):
+@pytest.mark.parametrize(
+    ("came_to", "confirmed_after"),
+    [
+        ("in_progress", timedelta(0)),  # while the forgotten installations still run
+        ("in_progress", timedelta(hours=2)),
+        ("succeeded", timedelta(hours=2)),
+    ],
+)
+async def test_a_copy_that_forgot_every_start_starts_nothing_twice(
+    file, tmp_path, came_to, confirmed_after
+):
     fleet = (*machines("w", 4), a_machine("w-99"))
     async with staged(f"sqlite:///{file}", fleet) as on:
         run_id = await on.open(a_ring("w", max_parallel=Share(count=4)))
@@ -82,7 +91,7 @@ async def test_a_copy_that_forgot_every_start_starts_nothing_twice(file, tmp_pat
             assert (row["queued"], row["waves_passed"]) == (5, 0)
             said = await again.service.confirm("ann", "they were started before the restore")
             assert "older copy" in said
-            again.clock.turn_to(again.clock.now() + timedelta(hours=2))
+            again.clock.turn_to(again.clock.now() + timedelta(seconds=2) + confirmed_after)
             await again.go_on(driver)
             assert set(again.installed().values()) == {1}
             assert len(again.installed()) == 5  # the one that nobody had started, too
