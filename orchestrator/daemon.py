@@ -7,7 +7,6 @@ import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from uuid import uuid4
 
 from orchestrator.arm.client import ArmClient

@@ -58,9 +58,7 @@ class _WhenAsked:
                 " errors; `orchestrator validate` shows them."
             )
         if self._opened is None:
-            self._opened = await self._stack.enter_async_context(
-                _azure(self._access, self._clock)
-            )
+            self._opened = await self._stack.enter_async_context(_azure(self._access, self._clock))
         return self._opened
 
 

@@ -78,9 +78,7 @@ class Outlook:
         interval, vm = pace(self._tracking, crowd), op.target.vm_id
         phase, spoiled = crc32(vm.encode()) / 2**32, self.streaks.spoiled(vm)
         if not self.planned:
-            return Pacing(
-                interval=interval, poll=self._tracking.poll, phase=phase, spoiled=spoiled
-            )
+            return Pacing(interval=interval, poll=self._tracking.poll, phase=phase, spoiled=spoiled)
         group = (op.target.os, self._reboot(op))
         hint = self._hints.get(vm)
         return Pacing(

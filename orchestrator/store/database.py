@@ -1,5 +1,7 @@
 """A database of either kind: what writes and what reads, and errors that people understand."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 from orchestrator.ports import StoreUnavailableError
@@ -21,11 +23,13 @@ class Database:
         self._refused: str | None = None
         self._writing: Connections
         self._reading: Connections
+        self._altering: Callable[[], Connections] | None = None
         if address.file is None:
-            from orchestrator.store import postgres  # its dialect takes a tenth of a second to load
+            from orchestrator.store import postgres  # noqa: PLC0415 - slow, and of no use for SQLite
 
             self._writing = postgres.writing(address.url)
             self._reading = postgres.reading(address.url)
+            self._altering = partial(postgres.altering, address.url)
         else:
             self._writing = sqlite.writing(address.url, durable=durable)
             self._reading = sqlite.reading(address.url)
@@ -43,11 +47,9 @@ class Database:
 
     async def alter(self, unit: Unit[T]) -> T:
         """Run a unit that may take its time, in a transaction of its own; raises as `write`."""
-        if self.address.file is not None:
+        if self._altering is None:
             return await self.write(unit)
-        from orchestrator.store import postgres
-
-        connections = postgres.altering(self.address.url)
+        connections = self._altering()
         try:
             return await self._run(connections, unit)
         finally:

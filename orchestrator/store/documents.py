@@ -6,32 +6,24 @@ document is: the views need none.
 """
 
 from functools import cache
-from typing import TYPE_CHECKING
+
+from pydantic import TypeAdapter
 
 from orchestrator.domain.model import PlanSpec, VmId, WaveSpec
 
-if TYPE_CHECKING:
-    from pydantic import TypeAdapter
-
 
 @cache
-def _plan() -> "TypeAdapter[PlanSpec]":
-    from pydantic import TypeAdapter
-
+def _plan() -> TypeAdapter[PlanSpec]:
     return TypeAdapter(PlanSpec)
 
 
 @cache
-def _wave() -> "TypeAdapter[WaveSpec]":
-    from pydantic import TypeAdapter
-
+def _wave() -> TypeAdapter[WaveSpec]:
     return TypeAdapter(WaveSpec)
 
 
 @cache
-def _vms() -> "TypeAdapter[tuple[VmId, ...]]":
-    from pydantic import TypeAdapter
-
+def _vms() -> TypeAdapter[tuple[VmId, ...]]:
     return TypeAdapter(tuple[VmId, ...])
 
 

@@ -97,11 +97,10 @@ def _stand(connection: Connection) -> Schema:
 
 
 def _migrate(connection: Connection) -> None:
-    from alembic import command
-    from alembic.config import Config
+    from alembic import command, config  # noqa: PLC0415 - slow, and seldom of use
 
-    config = Config()
-    config.set_main_option("script_location", str(migrations()).replace("%", "%%"))
-    config.set_main_option("path_separator", "os")
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    given = config.Config()
+    given.set_main_option("script_location", str(migrations()).replace("%", "%%"))
+    given.set_main_option("path_separator", "os")
+    given.attributes["connection"] = connection
+    command.upgrade(given, "head")

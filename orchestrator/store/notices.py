@@ -70,7 +70,7 @@ class _Ear:
 
 
 async def _listen(address: Address, clock: Clock, ear: _Ear) -> None:
-    from orchestrator.store import postgres  # only here: tell() is part of every store
+    from orchestrator.store import postgres  # noqa: PLC0415 - slow, and of no use for SQLite
 
     async with postgres.listening(address.url) as connection:
         connection.add_termination_listener(ear.lose)

@@ -9,22 +9,21 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Connection, Executable, Table
+from sqlalchemy.dialects import sqlite
 
 if TYPE_CHECKING:
-    from sqlalchemy.dialects import postgresql, sqlite
+    from sqlalchemy.dialects import postgresql
 
 MOST_PARAMETERS: Final = 500
 """How many values an IN list takes at most, far below the limit of either database."""
 
 
 def insert(dialect: str, table: Table) -> "sqlite.Insert | postgresql.Insert":
-    """Return an INSERT that knows ON CONFLICT. The other database's dialect is not loaded."""
+    """Return an INSERT that knows ON CONFLICT."""
     if dialect == "postgresql":
-        from sqlalchemy.dialects import postgresql
+        from sqlalchemy.dialects import postgresql  # noqa: PLC0415 - slow, and of no use for SQLite
 
         return postgresql.insert(table)
-    from sqlalchemy.dialects import sqlite
-
     return sqlite.insert(table)
 
 

@@ -31,7 +31,11 @@ plans:
 def loaded(folder: Path, *words: str) -> set[str]:
     """Run a command in a process of its own; return the modules that it has at its end."""
     done = subprocess.run(
-        [sys.executable, "-c", TELLS, *words], cwd=folder, capture_output=True, text=True, check=True
+        [sys.executable, "-c", TELLS, *words],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     code, *modules = done.stdout.splitlines()[-1].split()
     assert code == "0", done.stderr

@@ -140,6 +140,8 @@ async def test_against_azure_it_says_the_same_as_a_query_about_each(stage):
     assert many.pages == 3
     for vm in vms:
         alone = await on.arm.trace(vm, since)
+        told = many.answers[vm]
         assert isinstance(alone, Traced)
-        assert set(many.answers[vm].traces) == set(alone.traces)
+        assert isinstance(told, Traced)
+        assert set(told.traces) == set(alone.traces)
         assert len(alone.traces) >= 1

@@ -93,7 +93,11 @@ async def test_no_intent_in_a_run_that_is_not_open(store, status):
     assert status in answer.reason
 
 
-@pytest.mark.parametrize("status", [status for status in WaveStatus if status != WaveStatus.OPEN])
+CANNOT_BE = {WaveStatus.PASSED}
+"""With a VM that could still be started no wave passes: the database refuses that (test_guards)."""
+
+
+@pytest.mark.parametrize("status", sorted(set(WaveStatus) - {WaveStatus.OPEN} - CANNOT_BE))
 async def test_no_intent_in_a_wave_that_is_not_open(store, status):
     lease, op = await prepared(store)
     wave = replace(a_wave(), status=status)
