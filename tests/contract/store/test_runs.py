@@ -40,14 +40,15 @@ FIRE = Fire(
 
 async def test_a_run_is_read_as_it_was_opened(store):
     run = a_run(waves=2, reason="Patch Tuesday", parent=RunId("run-0"))
-    waves = [a_wave(0, vms=2), a_wave(1, vms=1)]
-    skipped = an_operation("run-1", "vm-3", wave=1, state=Skipped(NOW, WHY))
-    ops = [an_operation("run-1", "vm-2"), an_operation("run-1", "vm-1"), skipped]
+    waves = [a_wave(0, vms=3), a_wave(1, vms=1)]
+    skipped = an_operation("run-1", "vm-2", state=Skipped(NOW, WHY))
+    later = an_operation("run-1", "vm-0", wave=1)
+    ops = [an_operation("run-1", "vm-3"), later, an_operation("run-1", "vm-1"), skipped]
     assert await store.open_run(run, waves, ops, [a_fact("run.opened")], FIRE) == Saved()
     snapshot = await store.load(run.id)
     assert snapshot.run == run
     assert snapshot.waves == tuple(waves)
-    assert snapshot.operations == (ops[1], ops[0], skipped)
+    assert snapshot.operations == (ops[2], skipped, ops[0], later)
     assert (snapshot.watches, snapshot.receipts) == ({}, {})
 
 
