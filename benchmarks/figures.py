@@ -47,7 +47,7 @@ class Sizes:
     memory: tuple[int, ...] = (1_000, 10_000, 100_000)
     race: int = 10_000
     race_throttled: int = 600
-    race_flaky: int = 2_000
+    race_flaky: int = 1_000
     race_sdk: int = 10_000
     growth: tuple[int, int] = (1_000, 50_000)
     submits: int = 6_000

@@ -13,6 +13,7 @@ from benchmarks.fleet import fleet, plan
 from benchmarks.measure import Figures, Job, Stopwatch, job, peak_rss_bytes, rss_bytes, run
 from benchmarks.prepared import respread
 from benchmarks.watching import LagMeter, Watcher, quantile
+from orchestrator.cli.garbage import look_seldom
 
 
 async def _main(given: Job) -> Figures:
@@ -63,4 +64,5 @@ async def _measured(made: Product, watcher: Watcher, given: Job) -> Figures:
 
 
 if __name__ == "__main__":
+    look_seldom()  # as every command does
     run(_main(job()))
