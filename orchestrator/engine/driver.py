@@ -2,13 +2,13 @@
 nothing."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from orchestrator.domain.answer import Tracker
 from orchestrator.domain.deciding import write
 from orchestrator.domain.lanes import CALLS, Errand, Lane
-from orchestrator.domain.model import Run, VmId
+from orchestrator.domain.model import AttemptId, Run, VmId
 from orchestrator.domain.operation import Dropped, Withdrawn
 from orchestrator.domain.record import Lease, Snapshot
 from orchestrator.domain.rollout import (
@@ -212,15 +212,22 @@ class Driver:
     async def _fetch(self, group: asyncio.TaskGroup, polls: Sequence[Poll]) -> None:
         """Read the operation URLs of many polls in one go: signed ones are too large to be kept in
         memory for a whole fleet (design 13)."""
+        trackers = await self._trackers(polls)
+        for poll in polls:
+            if trackers is None:
+                self._return(poll.op.target.vm_id, self._clock.now() + self._rhythm.acts)
+            else:
+                self._readers.give(group, (poll, trackers.get(poll.state.attempt)))
+
+    async def _trackers(self, polls: Sequence[Poll]) -> Mapping[AttemptId, Tracker] | None:
         try:
-            trackers = await self._store.trackers([poll.state.attempt for poll in polls])
+            return await self._store.trackers([poll.state.attempt for poll in polls])
         except StoreUnavailableError as error:
             self._observer.troubled("database", str(error))
-            for poll in polls:
-                self._return(poll.op.target.vm_id, self._clock.now() + self._rhythm.acts)
-            return
-        for poll in polls:
-            self._readers.give(group, (poll, trackers.get(poll.state.attempt)))
+        except Exception as error:  # noqa: BLE001 - as in `_obey`
+            self._observer.crashed("fetch operation URLs", error)
+            self.book.lose(_BUG)
+        return None
 
     async def _read(self, read: "_Read") -> None:
         command, tracker = read
@@ -229,7 +236,8 @@ class Driver:
     async def _obey(self, command: Command, tracker: Tracker | None = None) -> None:
         vm, again = command.op.target.vm_id, None
         try:
-            await self._do(command, tracker)
+            if self.view.ops[vm] is command.op:  # else it has moved while it waited for a hand
+                await self._do(command, tracker)
         except StoreUnavailableError as error:
             self._observer.troubled("database", str(error))
             # Else it would be due at once, again and again.

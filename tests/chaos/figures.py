@@ -34,8 +34,8 @@ _AS_DEFAULT = (
     "poll: 9s, settle: 15s, send_within: 5s, request_timeout: 30s, overdue: 10m, "
     "max_unknown: 10000"
 )
-"""The product's own figures but for the look for lost answers, which nothing here needs, and for the
-polls: below 10 s they are periodic, so that each VM is soon seen to be followed."""
+"""The product's own figures but for the look for lost answers, which nothing here needs, and for
+the polls: below 10 s they are periodic, so that each VM is soon seen to be followed."""
 
 # --------------------------------------------------------------------------------------- recovery
 

@@ -3,6 +3,8 @@
 import asyncio
 from dataclasses import replace
 
+import pytest
+
 from orchestrator.domain.model import Share
 from orchestrator.engine.conductor import Conductor
 from orchestrator.ports import StoreUnavailableError
@@ -28,11 +30,13 @@ class Flawed:
         raise self._error
 
 
-async def test_a_bug_gives_the_run_up_without_cutting_its_neighbours(sqlite_url):
+@pytest.mark.parametrize(("door", "call"), [("arm", "poll"), ("store", "trackers")])
+async def test_a_bug_gives_the_run_up_without_cutting_its_neighbours(sqlite_url, door, call):
     async with staged(sqlite_url, machines("w", 3)) as on:
         run_id = await on.open(a_ring("w", max_parallel=Share(count=3)))
         sound = on.doors
-        on.doors = replace(sound, arm=Flawed(on.arm, "poll", ZeroDivisionError("a bug")))
+        flawed = Flawed(getattr(sound, door), call, ZeroDivisionError("a bug"))
+        on.doors = replace(sound, **{door: flawed})
         driver = await on.take(run_id)
         await on.go_on(driver)
         assert driver.book.lost == "a bug, see the log"
