@@ -25,8 +25,7 @@ from orchestrator.engine.conductor import Conductor
 from orchestrator.engine.doors import Doors
 from orchestrator.simulator.machines import Machine
 from orchestrator.store.sql import SqlStore
-from orchestrator.store.unit import Unit
-from orchestrator.store.writer import Writer
+from orchestrator.store.writer import ReadsBeside, Writer
 
 T = TypeVar("T")
 LONGEST_S: Final = 48 * 3600.0
@@ -75,20 +74,6 @@ class Watcher:
         self.crashes.append(f"{where}: {error!r}")
 
 
-@dataclass(frozen=True, slots=True)
-class _Split:
-    """Writes go through the shipped group-commit writer, reads beside it, as in a daemon."""
-
-    writer: Writer
-    database: Inline
-
-    async def write(self, unit: Unit[T]) -> T:
-        return await self.writer.write(unit)
-
-    async def read(self, unit: Unit[T]) -> T:
-        return await self.database.read(unit)
-
-
 async def raced(wires: Wires, machines: Sequence[Machine]) -> Finish:
     """Patch the machines of a simulated Azure in one wave."""
     clock, database, watcher = VirtualClock(), Inline(), Watcher(len(machines))
@@ -100,7 +85,7 @@ async def raced(wires: Wires, machines: Sequence[Machine]) -> Finish:
     throttle = sole_throttle()
     cloud = custom(ENDPOINT)
     doors = Doors(
-        store=SqlStore(_Split(writer, database)),
+        store=SqlStore(ReadsBeside(writer, database)),
         arm=ArmClient(wires, FixedToken("token"), cloud, clock, watcher, meter=throttle),
         clock=clock,
         observer=watcher,

@@ -9,12 +9,12 @@ POST is sent once; nothing here repeats it, and cancelling it does not lose its 
 
 import asyncio
 import re
-from collections.abc import Collection, Container, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import count
-from typing import Final
+from typing import Final, Generic, Protocol, TypeVar
 from uuid import uuid4
 
 from orchestrator import __version__
@@ -32,7 +32,6 @@ from orchestrator.arm.inventory import Inventory
 from orchestrator.arm.token import Tokens, TokenUnavailableError
 from orchestrator.domain.answer import (
     Finished,
-    Hint,
     InDoubt,
     LookAnswer,
     ManyAnswer,
@@ -42,7 +41,7 @@ from orchestrator.domain.answer import (
     SweepAnswer,
     Swept,
     Taken,
-    Trace,
+    Throttled,
     TraceAnswer,
     Traced,
     TracedMany,
@@ -52,7 +51,7 @@ from orchestrator.domain.answer import (
     Untrackable,
 )
 from orchestrator.domain.inventory import Machine
-from orchestrator.domain.model import ActivityId, VmId
+from orchestrator.domain.model import VmId
 from orchestrator.domain.pools import Call
 from orchestrator.ports import Clock, Meter, Observer, Order
 
@@ -71,6 +70,28 @@ class _NoToken:
 
 
 _Heard = Exchanged | guard.Refused | _NoToken
+_ENDLESS: Final = Unreadable(reason="Resource Graph's answer does not end")
+_SPOILT: Final = Unreadable(reason="Resource Graph's answer has a row of the VM without an id")
+
+
+class _Page(Protocol):
+    """One page of an answer of Resource Graph's."""
+
+    @property
+    def token(self) -> str:
+        """What asks for the next page; empty on the last."""
+
+
+_P = TypeVar("_P", bound=_Page)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pages(Generic[_P]):
+    """An answer of Resource Graph's, page by page; `whole`: there were no more."""
+
+    read: Sequence[_P]
+    whole: bool
+    skew: timedelta
 
 
 class ArmClient:
@@ -140,68 +161,71 @@ class ArmClient:
 
     async def trace(self, vm_id: VmId, since: datetime) -> TraceAnswer:
         """Read a VM's installations from Resource Graph: all pages, or no answer at all."""
-        kql, token = graph.query(vm_id, since), ""
-        found: dict[ActivityId, Trace] = {}
+        kql = graph.query(vm_id, since)
         if kql is None:
             return Unreadable(reason="the VM's id cannot stand in a query of Resource Graph")
-        for _ in range(graph.MOST_PAGES):
-            request = graph.request(self._cloud, vm_id, kql, token, READ_SECONDS, LIST_BYTES)
-            heard = await self._ask(Call.TRACE, request, guard.GRAPH)
-            if not isinstance(heard, HttpReply):
-                return Unreadable(reason=heard.reason)
-            page = graph.page(heard, vm_id, since)
-            if not isinstance(page, graph.Page):
-                return page
-            found |= {trace.activity: trace for trace in page.traces}
-            if not page.token:
-                skew = headers.skew(heard.headers, self._clock.now())
-                return Traced(traces=tuple(found.values()), skew=skew)
-            token = page.token
-        return Unreadable(reason="Resource Graph's answer does not end")
+        pages = await self._pages(
+            [orders.subscription_of(vm_id)],
+            kql,
+            lambda heard: graph.page(heard, vm_id, since),
+            graph.MOST_PAGES,
+        )
+        if not isinstance(pages, _Pages):
+            return pages
+        if not pages.whole:
+            return _ENDLESS
+        found = {trace.activity: trace for page in pages.read for trace in page.traces}
+        return Traced(traces=tuple(found.values()), skew=pages.skew)
 
     async def trace_many(self, vm_ids: Collection[VmId], since: datetime) -> ManyAnswer:
         """Read the installations of VMs of one subscription: all pages, or no answer at all."""
-        subscriptions = sorted({orders.subscription_of(vm) for vm in vm_ids})
-        kql, token = graph.query_of_many(since), ""
-        found: dict[VmId, dict[ActivityId, Trace]] = {vm: {} for vm in vm_ids}
-        unread = set[VmId]()
-        for number in range(1, graph.MOST_PAGES + 1):
-            request = graph.asking(self._cloud, subscriptions, kql, token, READ_SECONDS, LIST_BYTES)
-            heard = await self._ask(Call.TRACE, request, guard.GRAPH)
-            if not isinstance(heard, HttpReply):
-                return Unreadable(reason=heard.reason)
-            page = graph.page_of_many(heard, found, since)
-            if not isinstance(page, graph.PageOfMany):
-                return page
-            for vm, traces in page.traces.items():
-                found[vm] |= {trace.activity: trace for trace in traces}
-            unread |= page.unread
-            if not page.token:
-                skew = headers.skew(heard.headers, self._clock.now())
-                return _of_many(found, unread, number, skew)
-            token = page.token
-        return Unreadable(reason="Resource Graph's answer does not end")
+        vms = frozenset(vm_ids)
+        pages = await self._pages(
+            sorted({orders.subscription_of(vm) for vm in vms}),
+            graph.query_of_many(since),
+            lambda heard: graph.page_of_many(heard, vms, since),
+            graph.MOST_PAGES,
+        )
+        if not isinstance(pages, _Pages):
+            return pages
+        return _of_many(pages, vm_ids) if pages.whole else _ENDLESS
 
     async def sweep(
         self, subscriptions: Sequence[str], since: datetime, *, running: bool
     ) -> SweepAnswer:
         """Read from Resource Graph which installations have ended: all pages up to a bound."""
-        kql, token, pages = sweeps.query(since, running=running), "", 0
-        found: dict[Hint, None] = {}
+        pages = await self._pages(
+            subscriptions, sweeps.query(since, running=running), sweeps.page, sweeps.MOST_PAGES
+        )
+        if not isinstance(pages, _Pages):
+            return pages
+        hints = dict.fromkeys(hint for page in pages.read for hint in page.hints)
+        return Swept(hints=tuple(hints), pages=len(pages.read), whole=pages.whole, skew=pages.skew)
+
+    async def _pages(
+        self,
+        subscriptions: Sequence[str],
+        kql: str,
+        read: Callable[[HttpReply], _P | Throttled | Unreadable],
+        most: int,
+    ) -> "_Pages[_P] | Throttled | Unreadable":
+        """Put a query to Resource Graph, and read its pages up to a bound; one that cannot be read
+        spoils the answer."""
+        found: list[_P] = []
+        token = ""
         while True:
             request = graph.asking(self._cloud, subscriptions, kql, token, READ_SECONDS, LIST_BYTES)
             heard = await self._ask(Call.TRACE, request, guard.GRAPH)
             if not isinstance(heard, HttpReply):
                 return Unreadable(reason=heard.reason)
-            page = sweeps.page(heard)
-            if not isinstance(page, tuple):
+            page = read(heard)
+            if isinstance(page, Throttled | Unreadable):
                 return page
-            hints, token = page
-            found |= dict.fromkeys(hints)
-            pages += 1
-            if not token or pages >= sweeps.MOST_PAGES:
+            found.append(page)
+            token = page.token
+            if not token or len(found) >= most:
                 skew = headers.skew(heard.headers, self._clock.now())
-                return Swept(hints=tuple(found), pages=pages, whole=not token, skew=skew)
+                return _Pages(read=found, whole=not token, skew=skew)
 
     async def list_machines(
         self, subscription: str, resource_group: str | None
@@ -312,18 +336,15 @@ class ArmClient:
             self._observer.troubled("arm", "Azure sent a status URL that may not be asked")
 
 
-def _of_many(
-    found: Mapping[VmId, Mapping[ActivityId, Trace]],
-    unread: Container[VmId],
-    pages: int,
-    skew: timedelta,
-) -> TracedMany:
-    spoilt = Unreadable(reason="Resource Graph's answer has a row of the VM without an id")
-    answers = {
-        vm: spoilt if vm in unread else Traced(traces=tuple(traces.values()), skew=skew)
-        for vm, traces in found.items()
-    }
-    return TracedMany(answers=answers, pages=pages)
+def _of_many(pages: "_Pages[graph.PageOfMany]", vm_ids: Collection[VmId]) -> TracedMany:
+    unread = {vm for page in pages.read for vm in page.unread}
+    answers: dict[VmId, Traced | Unreadable] = {}
+    for vm in vm_ids:
+        shown = [trace for page in pages.read for trace in page.traces.get(vm, ())]
+        traces = {trace.activity: trace for trace in shown}
+        known = Traced(traces=tuple(traces.values()), skew=pages.skew)
+        answers[vm] = _SPOILT if vm in unread else known
+    return TracedMany(answers=answers, pages=len(pages.read))
 
 
 def _get(url: str) -> Request:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
-from orchestrator.arm import documents, headers, orders, replies, results
+from orchestrator.arm import documents, headers, replies, results
 from orchestrator.arm.clouds import Cloud
 from orchestrator.arm.documents import Document
 from orchestrator.arm.exchange import HttpReply, Request
@@ -60,11 +60,6 @@ def _query(since: datetime, narrowed: str) -> str:
 def _literal(text: str) -> str:
     r"""Write a string of Kusto's: a backslash escapes itself and the quote."""
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
-def request(cloud: Cloud, vm: VmId, kql: str, token: str, seconds: float, limit: int) -> Request:
-    """Return the request for one page of a VM's installations."""
-    return asking(cloud, [orders.subscription_of(vm)], kql, token, seconds, limit)
 
 
 def asking(

@@ -4,6 +4,7 @@ Pure; it sends nothing and never raises. Its rows are hints: one that cannot be 
 for whoever is not hinted at is read by itself in time.
 """
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
@@ -36,13 +37,21 @@ def query(since: datetime, *, running: bool) -> str:
     )
 
 
-def page(reply: HttpReply) -> tuple[tuple[Hint, ...], str] | Throttled | Unreadable:
-    """Read one page: what it shows, and the token of the next one, empty on the last."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """One page of an answer; `token` asks for the next one and is empty on the last."""
+
+    hints: tuple[Hint, ...]
+    token: str = ""
+
+
+def page(reply: HttpReply) -> Page | Throttled | Unreadable:
+    """Read one page: what it shows."""
     rows = graph.listed(reply)
     if not isinstance(rows, graph.Rows):
         return rows
     hints = (_hint(row) for row in rows.rows)
-    return tuple(hint for hint in hints if hint is not None), rows.token
+    return Page(hints=tuple(hint for hint in hints if hint is not None), token=rows.token)
 
 
 def _hint(row: Document) -> Hint | None:

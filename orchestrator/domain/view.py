@@ -172,9 +172,9 @@ class RunView:
         """Tell whether a lane is left alone at this moment."""
         return self._lanes.is_held(lane, now)
 
-    def hands(self, *errands: Errand) -> int:
-        """Return how many operations are in the engine's hand for these errands."""
-        return sum(self._hands[errand] for errand in errands)
+    def hands(self, errand: Errand) -> int:
+        """Return how many operations are in the engine's hand for an errand."""
+        return self._hands[errand]
 
     def unsurveyed(self, now: datetime) -> Iterator[Operation]:
         """Yield the queued operations that safe mode has not looked at, and may look at now."""

@@ -20,25 +20,11 @@ from orchestrator.store.high_water import HighWater, beside
 from orchestrator.store.sql import SqlStore
 from orchestrator.store.trouble import may_pass
 from orchestrator.store.unit import Unit
-from orchestrator.store.writer import Hook, Writer
+from orchestrator.store.writer import Hook, ReadsBeside, Writer
 
 T = TypeVar("T")
 ATTEMPTS: Final = 5
 """How often the first connection is tried: over about three seconds."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Daily:
-    """Writes go through the writer, reads beside it."""
-
-    writer: Writer
-    database: Database
-
-    async def write(self, unit: Unit[T]) -> T:
-        return await self.writer.write(unit)
-
-    async def read(self, unit: Unit[T]) -> T:
-        return await self.database.read(unit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +83,7 @@ async def open_store(
         await stack.enter_async_context(_running(writer))
         if address.file is not None:
             await stack.enter_async_context(_checking(database, address.file))
-        yield SqlStore(_Daily(writer, database))
+        yield SqlStore(ReadsBeside(writer, database))
 
 
 async def _prepare(database: Database) -> None:

@@ -7,7 +7,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from sqlalchemy import Connection
 
@@ -134,6 +134,29 @@ class Writer:
 
     def _closed(self) -> StoreUnavailableError:
         return StoreUnavailableError(f"The database {self._database.address.label} is closed.")
+
+
+class Reads(Protocol):
+    """Runs units that only read, each on one consistent picture."""
+
+    async def read(self, unit: Unit[T]) -> T:
+        """Run a unit."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadsBeside:
+    """Writes go through the writer, reads beside it (`sql.Transactions`)."""
+
+    writer: Writer
+    database: Reads
+
+    async def write(self, unit: Unit[T]) -> T:
+        """Run a unit together with whatever else waits (`Writer.write`)."""
+        return await self.writer.write(unit)
+
+    async def read(self, unit: Unit[T]) -> T:
+        """Run a unit that only reads."""
+        return await self.database.read(unit)
 
 
 def _answer(job: _Job[Any], value: object) -> None:

@@ -31,8 +31,7 @@ _CHECKPOINT_S = 30.0
 _IN_FLIGHT = ("submitting", "unknown", "in_progress", "verifying")
 _FOLLOWED = ("in_progress", "verifying")
 _AS_DEFAULT = (
-    "poll: 9s, settle: 15s, send_within: 5s, request_timeout: 30s, overdue: 10m, "
-    "max_unknown: 10000"
+    "poll: 9s, settle: 15s, send_within: 5s, request_timeout: 30s, overdue: 10m, max_unknown: 10000"
 )
 """The product's own figures but for the look for lost answers, which nothing here needs, and for
 the polls: below 10 s they are periodic, so that each VM is soon seen to be followed."""

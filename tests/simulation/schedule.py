@@ -17,8 +17,7 @@ from orchestrator.domain.throttle import Throttle
 from orchestrator.engine.conductor import Conductor
 from orchestrator.engine.doors import Doors
 from orchestrator.store.sql import SqlStore
-from orchestrator.store.unit import Unit
-from orchestrator.store.writer import Writer
+from orchestrator.store.writer import ReadsBeside, Writer
 from tests.simulation import verdict
 from tests.simulation.database import Calm, DatabaseDoor, Memory
 from tests.simulation.host import DeadError, Host
@@ -46,20 +45,6 @@ class Report:
     points: int
     seconds: float
     counts: Counter[str] = field(default_factory=Counter)
-
-
-@dataclass(frozen=True, slots=True)
-class _Split:
-    """Writes go through the shipped group-commit writer, reads beside it, as in a daemon."""
-
-    writer: Writer
-    door: DatabaseDoor
-
-    async def write(self, unit: Unit[Any]) -> Any:
-        return await self.writer.write(unit)
-
-    async def read(self, unit: Unit[Any]) -> Any:
-        return await self.door.read(unit)
 
 
 class Schedule:
@@ -128,7 +113,7 @@ class Schedule:
     async def _live(self, host: Host) -> None:
         door = DatabaseDoor(self.memory, host, self.world)
         writer = Writer(door, host)  # type: ignore[arg-type]  # it needs only `write` and the label
-        store = SqlStore(_Split(writer, door))
+        store = SqlStore(ReadsBeside(writer, door))
         ears: Any = Ears(self.witness)
         wires = Wires(host, self.world, self.witness)
         throttle = Throttle()

@@ -188,8 +188,8 @@ async def test_a_list_has_no_page_elsewhere(using, name):
 @pytest.mark.parametrize("name", HOSTILE)
 def test_resource_graph_pages_by_a_token_that_is_no_address(name):
     """Its next page is a word in the body: the URL is always the same."""
-    asked = graph.request(PUBLIC, VM, "x", HOSTILE[name], 30.0, 1000)
-    assert asked.url == graph.request(PUBLIC, VM, "x", "", 30.0, 1000).url
+    asked = graph.asking(PUBLIC, [SUBSCRIPTION], "x", HOSTILE[name], 30.0, 1000)
+    assert asked.url == graph.asking(PUBLIC, [SUBSCRIPTION], "x", "", 30.0, 1000).url
     assert isinstance(guard.check(asked.url, PUBLIC, guard.GRAPH), guard.Allowed)
     query = graph.query(VM, SINCE)
     assert query is not None

@@ -144,5 +144,5 @@ async def test_azures_clock_is_compared_with_ours():
 @given(documents)
 def test_any_answer_is_read(document):
     said = sweeps.page(reply(200, json.dumps(document)))
-    assert isinstance(said, tuple | Unreadable)
+    assert isinstance(said, sweeps.Page | Unreadable)
     repr(said).encode()
