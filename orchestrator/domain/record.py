@@ -250,11 +250,12 @@ class Heed:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
     """What a daemon looks up for, every few seconds: whether the database is believed, how many
-    other daemons drive runs, and which runs are not closed, oldest first."""
+    other daemons drive runs, and which runs it may drive: those that are not closed and that nobody
+    else holds, oldest first."""
 
     safe_mode: SafeMode | None
     others: int
-    open_runs: tuple[RunId, ...]
+    free_runs: tuple[RunId, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

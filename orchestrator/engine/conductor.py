@@ -106,7 +106,7 @@ class Conductor:
             seen = await self._doors.store.overview(besides=self._holder)
             self._distrust(seen.safe_mode)
             self._doors.throttle.divide(1 + seen.others, self._doors.clock.now())
-            for run_id in (*seen.open_runs, *await self._late_runs()):
+            for run_id in (*seen.free_runs, *await self._late_runs()):
                 if self._stopping:
                     return
                 if run_id not in self._driven and self._only(run_id) and self._rested(run_id):

@@ -29,6 +29,7 @@ from orchestrator.store.column_types import Moment
 
 _lease = schema.lease
 NOBODY: Final = ""
+_THE_HOLDER: Final = bindparam("the_holder", type_=_lease.c.holder.type)
 _THE_LEASE: Final = (
     _lease.c.run_id == bindparam("the_run"),
     _lease.c.holder == bindparam("the_holder"),
@@ -79,21 +80,24 @@ def _key(lease: Lease) -> dict[str, Any]:
     return {"the_run": lease.run_id, "the_holder": lease.holder, "the_epoch": lease.epoch}
 
 
+def is_free(dialect: str) -> ColumnElement[bool]:
+    """Say, as a condition, that a lease may be taken by `the_holder`."""
+    mine = _lease.c.holder.in_((NOBODY, _THE_HOLDER))
+    return or_(mine, _lease.c.expires_at <= _after(dialect, _NOW[dialect]))
+
+
 @cache
 def _claim(dialect: str) -> Executable:
-    holder = bindparam("the_holder", type_=_lease.c.holder.type)
+    holder = _THE_HOLDER
     expires_at = _after(dialect, bindparam("ttl", type_=_TTL[dialect]))
     fresh = {"run_id": bindparam("run_id"), "holder": holder, "epoch": 1, "expires_at": expires_at}
-    free = or_(
-        _lease.c.holder.in_((NOBODY, holder)), _lease.c.expires_at <= _after(dialect, _NOW[dialect])
-    )
     return (
         statements.insert(dialect, _lease)
         .values(fresh)
         .on_conflict_do_update(
             index_elements=["run_id"],
             set_={"holder": holder, "epoch": _lease.c.epoch + 1, "expires_at": expires_at},
-            where=free,
+            where=is_free(dialect),
         )
         .returning(_lease.c.epoch)
     )

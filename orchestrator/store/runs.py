@@ -16,6 +16,7 @@ from orchestrator.store import (
     brakes,
     events,
     incarnation,
+    leases,
     notices,
     rows,
     schedules,
@@ -74,6 +75,19 @@ def open_run_of(connection: Connection, plan: str) -> RunId | None:
 def open_runs(connection: Connection) -> Sequence[RunId]:
     """Name the runs that are not closed, and closed ones with an act that waits, oldest first."""
     return [RunId(run_id) for run_id in connection.execute(_OPEN).scalars()]
+
+
+def free_runs(connection: Connection, holder: str) -> Sequence[RunId]:
+    """Name those of `open_runs` whose lease this holder may take, or has."""
+    found = connection.execute(_free(connection.dialect.name), {"the_holder": holder})
+    return [RunId(run_id) for run_id in found.scalars()]
+
+
+@cache
+def _free(dialect: str) -> Select[str]:
+    lease = schema.lease
+    found = _OPEN.outerjoin_from(_run, lease, lease.c.run_id == _run.c.id)
+    return found.where(or_(lease.c.run_id.is_(None), leases.is_free(dialect)))
 
 
 def queued_elsewhere(connection: Connection, vms: Sequence[VmId]) -> Mapping[VmId, RunId]:

@@ -139,7 +139,7 @@ class SqlStore:
             lambda c: Overview(
                 safe_mode=incarnation.safe_mode(c),
                 others=leases.holders(c, besides),
-                open_runs=tuple(runs.open_runs(c)),
+                free_runs=tuple(runs.free_runs(c, besides)),
             )
         )
 

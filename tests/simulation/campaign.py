@@ -1,5 +1,6 @@
 """Many schedules on all cores, and what became of them together."""
 
+import gc
 import os
 import time
 from collections import Counter
@@ -66,7 +67,7 @@ def hunt(
     tally, begun = Tally(), time.monotonic()
     chunks = iter([seeds[at : at + CHUNK] for at in range(0, len(seeds), CHUNK)])
     workers = processes or os.cpu_count() or 1
-    with ProcessPoolExecutor(workers) as pool:
+    with ProcessPoolExecutor(workers, initializer=calm_collector) as pool:
         running: set[Future[list[Report]]] = set()
         while True:
             open_ended = time.monotonic() - begun < seconds and len(tally.broken) < most_broken
@@ -94,6 +95,13 @@ def alone(seeds: Iterable[int], *, seconds: float = 1e9) -> Tally:
         if tally.broken or tally.seconds > seconds:
             break
     return tally
+
+
+def calm_collector() -> None:
+    """Let the garbage collector leave alone what lasts: it took a tenth of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 def _played(seeds: Sequence[int]) -> list[Report]:

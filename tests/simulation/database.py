@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Engine, StaticPool, create_engine, event
 from sqlalchemy.exc import IntegrityError
@@ -65,6 +65,12 @@ class Memory:
             raise
         self.raw.execute("COMMIT")
         return value
+
+    def see(self, query: str, *given: str) -> list[dict[str, Any]]:
+        """Read as people do, with a client of their own."""
+        found = self.raw.execute(query, given)
+        names = [column[0] for column in found.description]
+        return [dict(zip(names, row, strict=True)) for row in found]
 
     def close(self) -> None:
         """Forget everything."""

@@ -4,7 +4,7 @@ They look at the simulated Azure's ledger before they say what became of a VM, a
 looks into the portal; now and then one of them is careless before the heal point.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from itertools import count
 from typing import Any, Final
@@ -24,20 +24,32 @@ from tests.simulation.weather import plan
 from tests.simulation.witness import Ears, Witness
 from tests.simulation.world import ENDPOINT, World
 
-PATIENCE: Final = 600.0
+PATIENCE: Final = 300.0
 """Seconds after the heal point in which runs should end with a little help; then people cancel."""
 _ACTS: Final = (
     ActKind.PAUSE, ActKind.RESUME, ActKind.RESUME, ActKind.HALT, ActKind.CANCEL,
     ActKind.RETRY, ActKind.RETRY, ActKind.RESOLVE, ActKind.RESOLVE,
 )  # fmt: skip
 
+_RUNS: Final = (
+    "SELECT run_id, status, closed_at, verifying, needs_human FROM v_runs"
+    " ORDER BY opened_at, run_id"
+)
+_NEEDY: Final = (
+    "SELECT vm_id, client_request_id FROM v_operations"
+    " WHERE run_id = ? AND state = 'needs_human' ORDER BY vm_id"
+)
+Row = dict[str, Any]
+See = Callable[..., Sequence[Row]]
+"""A SELECT on the public views and its parameters in, rows out: what people look at."""
+
 
 class People:
     """The operators of one schedule."""
 
-    def __init__(self, world: World, store: Store, witness: Witness) -> None:
+    def __init__(self, world: World, store: Store, see: See, witness: Witness) -> None:
         self._world = world
-        self._store = store
+        self._see = see
         numbers = count(1)
         outside = Host(world, "people", 0, 0.0)
         ears: Any = Ears(witness)
@@ -70,7 +82,7 @@ class People:
 
     async def _act_at_random(self) -> None:
         luck = self._world.luck
-        runs = await self._store.rows("v_runs")
+        runs = self._see(_RUNS)
         run = runs[int(luck.share("act.run") * len(runs))]
         kind = _ACTS[int(luck.share("act.kind") * len(_ACTS))]
         if not luck.strikes("act", 1.0):
@@ -83,29 +95,29 @@ class People:
     # ------------------------------------------------------------------ after the heal point
 
     async def _mend(self) -> None:
-        while runs := await self._left():
+        while runs := self._left():
             for run in runs:
                 await self._help(run)
-            await pause(20.0)
+            await pause(30.0)
 
-    async def _left(self) -> Sequence[Any]:
+    def _left(self) -> Sequence[Row]:
         """Read the runs that go on: open ones, and ended ones in which a late end is verified."""
-        rows = await self._store.rows("v_runs")
+        rows = self._see(_RUNS)
         return [row for row in rows if row["closed_at"] is None or row["verifying"]]
 
-    async def _help(self, run: Any) -> None:
+    async def _help(self, run: Row) -> None:
         if run["closed_at"] is not None:
             return
         if self._world.seconds() > self._world.weather.heal_at + PATIENCE:
             await self._ask(run["run_id"], ActKind.CANCEL)
         elif run["status"] in {"halted", "paused"}:
             await self._ask(run["run_id"], ActKind.RESUME)
-        await self._resolve(run["run_id"])
+        if run["needs_human"]:
+            await self._resolve(run["run_id"])
 
     async def _resolve(self, run_id: str) -> None:
         """Say of each VM that needs a person what the ledger knows of it."""
-        needy = await self._store.rows("v_operations", run_id=run_id, state="needs_human")
-        for row in needy:
+        for row in self._see(_NEEDY, run_id):
             found = self._truth(row["vm_id"], row["client_request_id"])
             if found is not None:
                 await self._ask(run_id, ActKind.RESOLVE, row["vm_id"], resolution=found)

@@ -65,7 +65,7 @@ class Schedule:
         """Let everything happen."""
         for name, skew in zip("ab", self.world.weather.skews, strict=True):
             self._start(name, skew)
-        people = People(self.world, SqlStore(Calm(self.memory)), self.witness)
+        people = People(self.world, SqlStore(Calm(self.memory)), self.memory.see, self.witness)
         try:
             async with asyncio.timeout(self.world.weather.heal_at + LONGEST):
                 await people.live()

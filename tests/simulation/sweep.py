@@ -14,6 +14,7 @@ from typing import Any, Final
 from orchestrator.domain.model import Tracking
 from orchestrator.engine.doors import Rhythm
 from orchestrator.simulator.tempers import Busy
+from tests.simulation.campaign import calm_collector
 from tests.simulation.schedule import Report, play
 from tests.simulation.weather import Weather
 
@@ -122,7 +123,7 @@ def command(given: argparse.Namespace) -> int:
     begun, deaths, broken = time.monotonic(), 0, 0
     part, parts = (int(number) for number in given.part.split("/"))
     variants = [(name, variant) for name in SCENARIOS for variant in range(VARIANTS)]
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
+    with ProcessPoolExecutor(os.cpu_count(), initializer=calm_collector) as pool:
         for name, variant in variants[part - 1 :: parts]:
             found = swept(name, variant, every=given.every, pool=pool)
             deaths += found.deaths

@@ -45,6 +45,9 @@ _TROUBLE: Final = (
     "blind_graph",
 )  # fmt: skip
 
+_RARER: Final = 0.7
+"""A machine that hangs is waited for half an hour, at the price of six schedules without one."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weather:
@@ -115,12 +118,12 @@ def drawn(seed: int) -> Weather:
 
 def _rhythm(luck: Random) -> Rhythm:
     """Mostly slower than what ships: that changes nothing but how many schedules fit a minute."""
-    if luck.random() < 0.1:
+    if luck.random() < 0.03:
         return Rhythm()
-    renew = luck.choice((5, 15, 15))
+    renew = luck.choice((5, 15, 30))
     return Rhythm(
-        acts=timedelta(seconds=luck.choice((5, 30, 30))),
-        scan=timedelta(seconds=luck.choice((5, 30, 30))),
+        acts=timedelta(seconds=luck.choice((10, 30, 60))),
+        scan=timedelta(seconds=luck.choice((10, 30, 60))),
         renew=timedelta(seconds=renew),
         lease=timedelta(seconds=3 * renew),
     )
@@ -197,6 +200,8 @@ def fleet(weather: Weather, seed: int, steady: frozenset[int] = frozenset()) -> 
 def _temper(weather: Weather, luck: Random, *, calm: bool) -> Temper:
     takes = timedelta(seconds=luck.uniform(*weather.takes))
     troubled, word = luck.random() < weather.temper, luck.choice(weather.tempers)
+    if word == "hang" and luck.random() < _RARER:
+        calm = True
     if calm or not troubled:
         return Temper(takes=takes)
     found = TEMPERS[word]

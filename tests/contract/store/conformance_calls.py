@@ -71,7 +71,7 @@ def reading(ask: Ask, answer: object, late: object = ...) -> Call:
 
 async def what_is_overseen(s: Scene) -> object:
     seen = await s.store.overview("daemon-a")
-    return seen.others, len(seen.open_runs)
+    return seen.others, len(seen.free_runs)
 
 
 async def urls_of_receipts(s: Scene) -> object:
@@ -144,7 +144,7 @@ CALLS: Final[Mapping[str, Call]] = {
         lost=None,  # polling state may be written over; it decides nothing
         late=None,
     ),
-    "overview": Call(ask=what_is_overseen, first=(0, 1), again=(0, 1), lost=(1, 1), late=(0, 2)),
+    "overview": Call(ask=what_is_overseen, first=(0, 1), again=(0, 1), lost=(1, 0), late=(0, 2)),
     "claim": Call(
         ask=lambda s: s.store.claim(RUN, "daemon-a", TTL),
         first="epoch 2",

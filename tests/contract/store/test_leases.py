@@ -84,6 +84,18 @@ async def test_the_others_are_the_distinct_holders_of_leases_that_have_not_expir
     assert (await store.overview("newcomer")).others == 3
 
 
+async def test_a_daemon_is_told_of_the_runs_that_nobody_else_holds(store):
+    runs = [RunId(f"run-{n}") for n in range(5)]
+    for n, run in enumerate(runs):
+        await store.open_run(a_run(run, f"plan-{n}"), [], [], [], None)
+    await store.claim(runs[0], "a", TTL)
+    await store.claim(runs[1], "b", TTL)
+    await store.claim(runs[2], "expired", timedelta(0))
+    await store.release(await store.claim(runs[3], "gone", TTL))
+    assert (await store.overview("a")).free_runs == (runs[0], *runs[2:])
+    assert (await store.overview("newcomer")).free_runs == tuple(runs[2:])
+
+
 async def test_the_expiry_is_the_databases_time_and_the_ttl(store, raw):
     await opened(store)
     await store.claim(RUN, "a", timedelta(days=1000))
