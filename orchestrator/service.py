@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
-from orchestrator.domain.inventory import Machine, Scope, scopes
+from orchestrator.domain.inventory import Machine, scopes
 from orchestrator.domain.model import PlanSpec, Run, RunId, Selection, VmId
 from orchestrator.domain.record import Act, ActKind, Brake, Fact, Fire
 from orchestrator.domain.rollout import current_wave
@@ -66,13 +66,7 @@ class Service:
         """List what the plan's waves select at this moment. Raises `InventoryError` when Azure
         would not list."""
         selections = [wave.select for wave in plan.waves]
-        subscriptions = self._subscriptions
-        if not subscriptions and any(not (s.ids or s.subscriptions) for s in selections):
-            subscriptions = tuple(await self._arm.list_subscriptions())
-        machines: dict[VmId, Machine] = {}
-        for scope in scopes(selections, subscriptions):
-            machines |= {machine.vm_id: machine for machine in await self._list(scope)}
-        return resolve(plan, tuple(machines.values()))
+        return resolve(plan, await machines_of(self._arm, selections, self._subscriptions))
 
     async def open(
         self,
@@ -199,8 +193,19 @@ class Service:
                     held[op.target.vm_id] = run_id
         return held
 
-    async def _list(self, scope: Scope) -> Sequence[Machine]:
-        return await self._arm.list_machines(scope.subscription, scope.resource_group)
+
+async def machines_of(
+    arm: Inventory, selections: Sequence[Selection], subscriptions: Sequence[str]
+) -> Sequence[Machine]:
+    """List the machines that these selections may mean, each once; without `subscriptions` Azure
+    is asked which there are. Raises `InventoryError` when Azure would not list."""
+    if not subscriptions and any(not (s.ids or s.subscriptions) for s in selections):
+        subscriptions = tuple(await arm.list_subscriptions())
+    machines: dict[VmId, Machine] = {}
+    for scope in scopes(selections, subscriptions):
+        listed = await arm.list_machines(scope.subscription, scope.resource_group)
+        machines |= {machine.vm_id: machine for machine in listed}
+    return tuple(machines.values())
 
 
 def _notes(membership: Membership, actor: str, opened: Fact) -> list[Fact]:

@@ -1,12 +1,26 @@
-"""Which run and which VMs the words of a command line mean. It reads view rows and changes
+"""Which plan, run and VMs the words of a command line mean. It reads view rows and changes
 nothing."""
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 
 from orchestrator.cli.exits import Stop
 from orchestrator.cli.progress import Row
+from orchestrator.config.settings import ConfiguredPlan, Settings
 from orchestrator.domain.model import RunId, VmId
 from orchestrator.ports import Store
+
+
+def plan_named(settings: Settings, name: str) -> ConfiguredPlan:
+    """Return a configured plan. Raises `Stop` when there is none of this name."""
+    found = settings.plan(name)
+    if found is not None:
+        return found
+    names = [each.spec.name for each in settings.plans]
+    close = get_close_matches(name, names, n=1)
+    hint = f" Did you mean {close[0]}?" if close else f" There are: {', '.join(names)}."
+    message = f"There is no plan {name} in {settings.path}.{hint}"
+    raise Stop(message)
 
 
 async def meant(store: Store, words: Sequence[str]) -> tuple[RunId, Sequence[str]]:

@@ -14,6 +14,7 @@ class Entry:
 
 
 _CONFIGURING = "orchestrator.cli.configuring"
+_FORESEEING = "orchestrator.cli.foreseeing"
 _RUNNING = "orchestrator.cli.running"
 _ACTING = "orchestrator.cli.acting"
 
@@ -31,6 +32,16 @@ COMMANDS: Mapping[str, Entry] = {
         _CONFIGURING,
         "schema",
         "Print the JSON schema of a configuration, for editors.",
+    ),
+    "plan": Entry(
+        _FORESEEING,
+        "plan",
+        "Show what a run of PLAN would do now: who, in which order, who not and why, and how long.",
+    ),
+    "diff": Entry(
+        _FORESEEING,
+        "diff",
+        "Compare two configurations: keys that differ, and VMs that move to another wave.",
     ),
     "serve": Entry(
         _RUNNING, "serve", "Run the daemon: fire schedules, drive runs, answer on the HTTP door."

@@ -4,12 +4,12 @@ follows."""
 import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
 import click
 
+from orchestrator.cli.choosing import plan_named
 from orchestrator.cli.exits import Exit, Stop, heaviest
 from orchestrator.cli.following import (
     EVERY_S,
@@ -101,19 +101,9 @@ def run(plan: str, config: Path, *, as_json: bool, resume: bool, no_wait: bool) 
     run open: a daemon, or `run PLAN --resume`, takes it up.
     """
     settings = load(config)
-    _must_be_configured(settings, plan)
+    plan_named(settings, plan)
     asked = _Asked(plan=plan, resume=resume, wait=not no_wait, as_json=as_json)
     return drive(_run(settings, asked))
-
-
-def _must_be_configured(settings: Settings, plan: str) -> None:
-    names = [each.spec.name for each in settings.plans]
-    if plan in names:
-        return
-    close = get_close_matches(plan, names, n=1)
-    hint = f" Did you mean {close[0]}?" if close else f" There are: {', '.join(names)}."
-    message = f"There is no plan {plan} in {settings.path}.{hint}"
-    raise Stop(message)
 
 
 async def _run(settings: Settings, asked: _Asked) -> Exit:
@@ -156,9 +146,7 @@ async def _taken_up(daemon: Daemon, run_id: RunId) -> None:
 
 
 async def _open_here(parts: Parts, asked: _Asked) -> RunId:
-    plan = parts.settings.plan(asked.plan)
-    if plan is None:  # checked before anything was opened
-        raise Stop(asked.plan)
+    plan = plan_named(parts.settings, asked.plan)
     still_open = await _to_resume(parts.store, asked)
     if still_open is not None:
         return still_open

@@ -17,6 +17,8 @@ class Membership:
     waves: tuple[tuple[Target, ...], ...]
     missing: tuple[tuple[Target, ...], ...]
     """Per wave: VMs named by id that Azure does not list; they are skipped, with that reason."""
+    excluded: tuple[tuple[Target, ...], ...] = ()
+    """Per wave: VMs that it selects and then excludes; they are no part of a run through it."""
     notes: tuple[str, ...]
 
     @property
@@ -30,10 +32,13 @@ def resolve(plan: PlanSpec, machines: Sequence[Machine]) -> Membership:
     in."""
     taken: dict[VmId, str] = {}
     listed = {machine.vm_id: machine for machine in machines}
-    waves, missing, notes = [], [], []
+    waves, missing, excluded, notes = [], [], [], []
     for spec in plan.waves:
-        members = []
+        members, out = [], []
         for machine in _selected(spec, listed):
+            if matches(spec.exclude, machine):
+                out.append(target(machine))
+                continue
             earlier = taken.setdefault(machine.vm_id, spec.name)
             if earlier == spec.name:
                 members.append(target(machine))
@@ -47,18 +52,18 @@ def resolve(plan: PlanSpec, machines: Sequence[Machine]) -> Membership:
         taken.update(dict.fromkeys(unlisted, spec.name))
         waves.append(tuple(members))
         missing.append(tuple(_unlisted(vm) for vm in unlisted))
-    return Membership(waves=tuple(waves), missing=tuple(missing), notes=tuple(notes))
+        excluded.append(tuple(out))
+    return Membership(
+        waves=tuple(waves), missing=tuple(missing), excluded=tuple(excluded), notes=tuple(notes)
+    )
 
 
 def _selected(spec: WaveSpec, listed: Mapping[VmId, Machine]) -> list[Machine]:
-    """Return the wave's machines: in the order of its ids when it has any, else by resource id."""
+    """Return the machines that a wave selects, excluded or not: in the order of its ids when it has
+    any, else by resource id."""
     order = spec.select.ids or sorted(listed)
     found = (listed[vm] for vm in dict.fromkeys(order) if vm in listed)
-    return [
-        machine
-        for machine in found
-        if matches(spec.select, machine) and not matches(spec.exclude, machine)
-    ]
+    return [machine for machine in found if matches(spec.select, machine)]
 
 
 def _unlisted(vm: VmId) -> Target:

@@ -1,0 +1,109 @@
+"""How long a plan is foreseen to take, and who moves when it changes: on values."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from orchestrator.domain.durations import Durations, Lasted
+from orchestrator.domain.forecast import forecast
+from orchestrator.domain.model import PlanSpec, Reboot, Selection, Share, Target, VmId, WaveSpec
+from orchestrator.domain.moving import NOWHERE, Moved, moves, places
+from orchestrator.domain.waves import Membership
+
+MINUTE = timedelta(minutes=1)
+
+
+def a_vm(number: int, region: str = "westeurope") -> Target:
+    return Target(
+        vm_id=VmId(f"/vm-{number}"),
+        name=f"vm-{number}",
+        subscription_id="s",
+        resource_group="rg",
+        region=region,
+        os="Linux",
+    )
+
+
+def a_plan(*waves: WaveSpec, **given) -> PlanSpec:
+    return PlanSpec(name="p", waves=waves, **given)
+
+
+def a_wave(name: str = "w", **given) -> WaveSpec:
+    return WaveSpec(name=name, select=Selection(tags=(("a", ("b",)),)), **given)
+
+
+def members(*waves: tuple[Target, ...]) -> Membership:
+    none = tuple(() for _ in waves)
+    return Membership(waves=waves, missing=none, excluded=none, notes=())
+
+
+def all_lasting(length: timedelta, number: int = 2_000) -> Durations:
+    known = Durations()
+    past = [
+        Lasted(vm_id=VmId("/x"), os="Linux", reboot=Reboot.IF_REQUIRED, lasted=length)
+        for _ in range(number)
+    ]
+    known.remember(past, ())
+    return known
+
+
+def about(length: timedelta) -> object:
+    return pytest.approx(length.total_seconds(), rel=0.2)
+
+
+@pytest.mark.parametrize(
+    ("vms", "parallel", "rounds"), [(8, 1, 8), (8, 4, 2), (9, 4, 3), (8, 100, 1), (1, 5, 1)]
+)
+def test_a_wave_takes_as_many_rounds_as_its_slots_leave(vms, parallel, rounds):
+    plan = a_plan(a_wave(max_parallel=Share(count=parallel)))
+    found = forecast(plan, members(tuple(map(a_vm, range(vms)))), all_lasting(20 * MINUTE))
+    assert found.usual.total_seconds() == about(rounds * 20 * MINUTE)
+    assert found.waves[0].careful >= found.waves[0].usual
+
+
+def test_shares_are_fixed_as_counts_as_a_run_would_fix_them():
+    plan = a_plan(a_wave(max_parallel=Share(percent=10), allow_failures=Share(percent=10)))
+    (wave,) = forecast(plan, members(tuple(map(a_vm, range(57)))), Durations()).waves
+    assert (wave.vms, wave.max_parallel, wave.allowed) == (57, 5, 5)
+    (small,) = forecast(a_plan(a_wave()), members(tuple(map(a_vm, range(7)))), Durations()).waves
+    assert (small.max_parallel, small.allowed) == (1, 0)
+
+
+def test_azure_takes_six_hundred_at_once_in_a_region_and_two_hundred_a_minute_more():
+    plan, known = a_plan(a_wave(max_parallel=Share(percent=100))), all_lasting(20 * MINUTE)
+    here = tuple(a_vm(n) for n in range(1_600))
+    crowded = forecast(plan, members(here), known).usual
+    spread = tuple(a_vm(n, region=f"region-{n % 4}") for n in range(1_600))
+    assert crowded - forecast(plan, members(spread), known).usual == 5 * MINUTE
+
+
+def test_an_installation_is_not_foreseen_to_last_longer_than_it_may():
+    plan = a_plan(a_wave(max_duration=30 * MINUTE))
+    found = forecast(plan, members((a_vm(1),)), all_lasting(timedelta(hours=3)))
+    assert found.usual == 30 * MINUTE
+
+
+def test_bakes_count_and_the_deadline_is_compared_with_long_installations():
+    waves = (a_wave("a", bake=timedelta(days=2)), a_wave("b"))
+    plan = a_plan(*waves, deadline=timedelta(days=3))
+    found = forecast(plan, members((a_vm(1),), (a_vm(2),)), all_lasting(20 * MINUTE))
+    assert timedelta(days=2) < found.usual <= found.careful < timedelta(days=3)
+    assert found.fits
+    assert not replace(found, deadline=timedelta(days=2)).fits
+
+
+def test_an_empty_wave_takes_no_time():
+    assert forecast(a_plan(a_wave()), members(()), Durations()).usual == timedelta(0)
+
+
+def test_a_vm_moves_when_it_is_in_another_wave_than_before():
+    plan = a_plan(a_wave("a"), a_wave("b"))
+    before = places(plan, members((a_vm(1), a_vm(2), a_vm(3)), (a_vm(4),)))
+    after = places(plan, members((a_vm(1),), (a_vm(2), a_vm(3), a_vm(5))))
+    assert moves(before, after) == (
+        Moved(before="a", after="b", vms=(VmId("/vm-2"), VmId("/vm-3"))),
+        Moved(before=NOWHERE, after="b", vms=(VmId("/vm-5"),)),
+        Moved(before="b", after=NOWHERE, vms=(VmId("/vm-4"),)),
+    )
+    assert moves(before, before) == ()
