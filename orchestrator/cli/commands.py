@@ -52,6 +52,11 @@ COMMANDS: Mapping[str, Entry] = {
         "status",
         "Show all runs, or one: its waves and the VMs that did not simply succeed.",
     ),
+    "explain": Entry(
+        "orchestrator.cli.explaining",
+        "explain",
+        "Explain why RUN, or VMs of it, stand where they stand, and what would move them.",
+    ),
     "pause": Entry(
         _ACTING, "pause", "Start nothing more in RUN until it is resumed; what runs is followed."
     ),

@@ -1,8 +1,9 @@
-"""Why queued VMs wait, in the order in which the plan asks (`rollout`). Pure; it decides
-nothing."""
+"""Why queued VMs wait, in the order in which the plan asks (`rollout`), and what would end it.
+Pure; it decides nothing."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from orchestrator.domain.model import RunStatus, Wave, WaveStatus
@@ -13,36 +14,78 @@ from orchestrator.domain.view import RunView, place_of
 from orchestrator.domain.words import counted
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """One thing that keeps a VM from being started."""
+
+    code: str
+    """Stable, for programs."""
+    text: str
+    """What it is, as a sentence."""
+    ends: str
+    """What ends it: a command, a time, or somebody else's work."""
+
+
 def waits(view: RunView, now: datetime) -> Mapping[str, int]:
-    """Return each reason why queued VMs of a run wait, as a sentence, with how many it holds."""
-    for_all = _run_s(view)
-    found: Counter[str] = Counter()
-    for op in view.ops.values():
-        if isinstance(op.state, Queued):
-            found[for_all or _wave_s(view, op) or _its_own(view, op, op.state, now)] += 1
-    return found
+    """Return the first reason why each queued VM of a run waits, with how many it holds."""
+    queued = (op for op in view.ops.values() if isinstance(op.state, Queued))
+    return Counter(next(holds(view, op, now)).text for op in queued)
 
 
-def _run_s(view: RunView) -> str | None:
+def holds(view: RunView, op: Operation, now: datetime) -> Iterator[Hold]:
+    """Yield everything that keeps a queued VM from being started, what comes first in the plan
+    first; at least one."""
+    found = False
+    for each in (*_run_s(view), *_wave_s(view, op), *_its_own(view, op, now)):
+        found = True
+        yield each
+    if not found:
+        yield _TURN
+
+
+_TURN = Hold(
+    code="turn",
+    text="it is their turn: the daemon that drives the run starts them as fast as Azure allows",
+    ends="by itself, where a daemon runs",
+)
+
+
+def _run_s(view: RunView) -> Iterator[Hold]:
     """Say what holds the whole run."""
-    for hold in (view.safe_mode, view.brake):
-        if hold is not None:
-            return hold.text
-    if view.run.status is not RunStatus.OPEN:
-        reason = f": {view.run.reason}" if view.run.reason else ""
-        return f"the run is {view.run.status}{reason}"
-    return None
+    run, safe, brake = view.run, view.safe_mode, view.brake
+    if safe is not None:
+        yield Hold(code="safe_mode", text=safe.text, ends="orchestrator db confirm")
+    if brake is not None:
+        yield Hold(code="halted_all", text=brake.text, ends="orchestrator resume --all")
+    if run.status is not RunStatus.OPEN:
+        reason = f": {run.reason}" if run.reason else ""
+        lasting = run.status in {RunStatus.PAUSED, RunStatus.HALTED}
+        ends = f"orchestrator resume {run.id}" if lasting else "never: the run starts nothing more"
+        yield Hold(code=f"run_{run.status}", text=f"the run is {run.status}{reason}", ends=ends)
 
 
-def _wave_s(view: RunView, op: Operation) -> str | None:
+def _wave_s(view: RunView, op: Operation) -> Iterator[Hold]:
     """Say what holds the operation's wave."""
     current, wave = current_wave(view), view.waves[op.wave]
     if current is not None and current.position < wave.position:
-        return f"wave {wave.spec.name} comes after wave {current.spec.name}{_until(current)}"
-    if wave.status is not WaveStatus.OPEN:
+        text = f"wave {wave.spec.name} comes after wave {current.spec.name}{_until(current)}"
+        yield Hold(code="wave_before", text=text, ends=f"when wave {current.spec.name} has passed")
+    elif wave.status is not WaveStatus.OPEN:
         reason = f": {wave.reason}" if wave.reason else ""
-        return f"wave {wave.spec.name} is {wave.status}{reason}"
-    return None
+        text = f"wave {wave.spec.name} is {wave.status}{reason}"
+        yield Hold(code=f"wave_{wave.status}", text=text, ends=_ends_of(view, wave))
+
+
+def _ends_of(view: RunView, wave: Wave) -> str:
+    match wave.status:
+        case WaveStatus.PENDING:
+            return "by itself, when the daemon that drives the run opens the wave"
+        case WaveStatus.BAKING if wave.baking_until is not None:
+            return f"at {wave.baking_until:%Y-%m-%d %H:%M}Z: nothing of the wave starts any more"
+        case WaveStatus.HALTED:
+            return f"orchestrator resume {view.run.id}"
+        case _:
+            return "never: nothing of the wave starts any more"
 
 
 def _until(wave: Wave) -> str:
@@ -50,18 +93,24 @@ def _until(wave: Wave) -> str:
     return f", which bakes until {wave.baking_until:%Y-%m-%d %H:%M}Z" if baking else ""
 
 
-def _its_own(view: RunView, op: Operation, state: Queued, now: datetime) -> str:
-    """Say what holds this VM, in a wave that is open."""
-    if state.not_before is not None and state.not_before > now:
+def _its_own(view: RunView, op: Operation, now: datetime) -> Iterator[Hold]:
+    """Say what holds this VM, were its wave open."""
+    state, wave = op.state, view.waves[op.wave]
+    if isinstance(state, Queued) and state.not_before is not None and state.not_before > now:
+        at = f"{state.not_before:%Y-%m-%d %H:%M:%S}Z"
         why = f": {state.why.text}" if state.why is not None else ""
-        return f"not before {state.not_before:%Y-%m-%d %H:%M:%S}Z{why}"
+        code = state.why.code if state.why is not None else "not_before"
+        yield Hold(code=code, text=f"not before {at}{why}", ends=f"at {at}, then it is tried again")
     subscription, region = place = place_of(op)
     doubtful = view.doubtful(place)
     if doubtful >= view.run.plan.tracking.max_unknown:
         where = f"{subscription}, {region or 'no region'}"
         what = counted(doubtful, "request")
-        return f"{what} of unknown fate in {where}: one VM at a time is tried there"
-    wave = view.waves[op.wave]
-    if view.busy(op.wave) >= (wave.max_parallel or 1):
-        return f"{wave.max_parallel or 1} at once in wave {wave.spec.name}, and so many are busy"
-    return "it is their turn: the daemon that drives the run starts them as fast as Azure allows"
+        text = f"{what} of unknown fate in {where}: one VM at a time is tried there"
+        yield Hold(
+            code="max_unknown", text=text, ends="when they are found or resolved by a person"
+        )
+    at_once = wave.max_parallel or 1
+    if wave.status is WaveStatus.OPEN and view.busy(op.wave) >= at_once:
+        text = f"{at_once} at once in wave {wave.spec.name}, and so many are busy"
+        yield Hold(code="max_parallel", text=text, ends="when one of them has ended")

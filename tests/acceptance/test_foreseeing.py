@@ -1,9 +1,9 @@
-"""`plan` and `diff` as people type them, against a simulated Azure."""
+"""`plan`, `diff` and `explain` as people type them, against a simulated Azure."""
 
 import json
 
 from orchestrator.simulator.machines import Machine
-from tests.acceptance.processes import staged
+from tests.acceptance.processes import staged, wait_for
 
 GROUP = "/subscriptions/0de30000-0000-4000-8000-000000000001/resourceGroups/rg"
 PLAN = """\
@@ -83,3 +83,26 @@ def test_a_changed_configuration_says_which_keys_differ_and_which_vms_move(tmp_p
         assert (same.returncode, same.stdout) == (0, "nothing differs\n")
         rows = on.run("diff", "orchestrator.yaml", "new.yaml", "--json").stdout.splitlines()
         assert {"plan", "vm_id", "before", "after"} == set(json.loads(rows[-1]))
+
+
+def test_a_halted_run_explains_itself_and_each_of_its_vms(tmp_path):
+    fleet = (a_machine("one", ring="canary"), a_machine("two", ring="broad"))
+    with staged(tmp_path, fleet, PLAN.replace("24h", "1h"), 600) as on:
+        on.serve()
+        on.start("run", "monthly", "--json")
+        wait_for(lambda: bool(on.rows()) and on.newest()["succeeded"] == 1, "the canary's end")
+        run_id = on.newest()["run_id"]
+        assert on.run("pause", run_id, "--because", "lunch").returncode == 0
+        told = on.run("explain", run_id)
+        assert (told.returncode, told.stderr) == (0, "")
+        lines = told.stdout.splitlines()
+        assert lines[0].startswith(f"run {run_id} is paused since 20")
+        assert lines[0].endswith(": lunch")
+        assert "  1 VM queued: the run is paused: lunch" in lines
+        assert f"      ends: orchestrator resume {run_id}" in lines
+        one = on.run("explain", run_id, "two").stdout.splitlines()
+        assert one[0].startswith(f"two (wave broad of run {run_id}) is queued since ")
+        assert any("wave broad comes after wave canary, which bakes until" in line for line in one)
+        row = json.loads(on.run("explain", "ONE", "--json").stdout)
+        assert (row["vm_name"], row["state"]) == ("one", "succeeded")
+        assert row["holds"][0]["ends"] == "it has ended"

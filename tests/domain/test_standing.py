@@ -1,0 +1,140 @@
+"""What `explain` says: for each situation the reason that blocks, and what would end it."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from orchestrator.domain.model import AttemptId, RunStatus, Tracking, WaveStatus
+from orchestrator.domain.record import Brake, SafeMode
+from orchestrator.domain.standing import standing
+from orchestrator.domain.states import (
+    Cancelled,
+    Failed,
+    FailureClass,
+    InProgress,
+    NeedsHuman,
+    Outcome,
+    Preparing,
+    Queued,
+    Skipped,
+    Submitting,
+    Succeeded,
+    Unknown,
+    Verifying,
+    Wait,
+    Why,
+)
+from orchestrator.domain.view import RunView
+from tests.kit.rows import EPOCH, a_snapshot, a_wave, minutes, opened, with_states
+
+NOW = EPOCH + minutes(10)
+LATER = NOW + minutes(5)
+ONE = AttemptId("a-1")
+TRACELESS = NeedsHuman(ONE, None, EPOCH, EPOCH + timedelta(days=1), Why("no_trace", "no trace"))
+
+
+def a_view(*states, waves=None, parallel=None, **plan):
+    view = RunView(with_states(a_snapshot(*(waves or ((a_wave(), 3),)), **plan), states))
+    return opened(view, allowed=9, **({} if parallel is None else {"parallel": parallel}))
+
+
+def the_run(status, reason=""):
+    view = a_view()
+    view.run = replace(view.run, status=status, reason=reason)
+    return view
+
+
+def the_wave(status, **given):
+    view = a_view()
+    view.waves[1] = replace(view.waves[1], status=status, **given)
+    return view
+
+
+def braked():
+    view = a_view()
+    view.brake = Brake(at=EPOCH, actor="ann", because="a bad patch")
+    return view
+
+
+def distrusted():
+    view = a_view()
+    view.safe_mode = SafeMode(since=EPOCH, code="older_copy", reason="an old copy")
+    return view
+
+
+def queued(wait, code):
+    return a_view(Queued(LATER, wait, Why(code, f"it is {code}")))
+
+
+SITUATIONS = {
+    "halted_all": (braked, "resume --all"),
+    "safe_mode": (distrusted, "db confirm"),
+    "run_paused": (lambda: the_run(RunStatus.PAUSED, "lunch"), "orchestrator resume monthly-1"),
+    "run_halted": (lambda: the_run(RunStatus.HALTED), "orchestrator resume monthly-1"),
+    "run_cancelled": (lambda: the_run(RunStatus.CANCELLED), "never"),
+    "run_expired": (lambda: the_run(RunStatus.EXPIRED), "never"),
+    "wave_pending": (lambda: the_wave(WaveStatus.PENDING), "opens the wave"),
+    "wave_halted": (lambda: the_wave(WaveStatus.HALTED), "orchestrator resume monthly-1"),
+    "throttled": (lambda: queued(Wait.THROTTLED, "throttled"), "at 2026-01-01 00:15:00Z"),
+    "busy": (lambda: queued(Wait.BUSY, "busy"), "at 2026-01-01 00:15:00Z"),
+    "credentials": (lambda: queued(Wait.CREDENTIALS, "credentials"), "at 2026-01-01 00:15:00Z"),
+    "max_parallel": (lambda: a_view(Queued(), Preparing(EPOCH), parallel=1), "has ended"),
+    "max_unknown": (
+        lambda: a_view(Queued(), TRACELESS, tracking=Tracking(max_unknown=1)),
+        "resolved by a person",
+    ),
+    "turn": (a_view, "by itself"),
+    "preparing": (lambda: a_view(Preparing(EPOCH)), "by itself"),
+    "submitting": (lambda: a_view(Submitting(ONE, EPOCH, None)), "Azure's answer"),
+    "no_answer": (
+        lambda: a_view(Unknown(ONE, EPOCH, None, EPOCH, LATER, Why("no_answer", "no answer"))),
+        "at 2026-01-01 00:15:00Z: then a person is asked",
+    ),
+    "in_progress": (
+        lambda: a_view(InProgress(ONE, EPOCH, None, EPOCH, LATER, tracked=True)),
+        "with its end",
+    ),
+    "verifying": (lambda: a_view(Verifying(ONE, None, EPOCH, LATER, None)), "when it is"),
+    "no_trace": (lambda: a_view(TRACELESS), "orchestrator resolve monthly-1 "),
+    "guest": (
+        lambda: a_view(Failed(EPOCH, FailureClass.GUEST, Why("guest", "1 patch failed"))),
+        "orchestrator retry monthly-1 ",
+    ),
+    "not_running": (lambda: a_view(Skipped(EPOCH, Why("not_running", "off"))), "a later one"),
+    "cancelled": (lambda: a_view(Cancelled(EPOCH, Why("cancelled", "by ann"))), "it has ended"),
+    "succeeded": (
+        lambda: a_view(Succeeded(EPOCH, Outcome.SUCCEEDED, Why("succeeded", "2 installed"))),
+        "it has ended",
+    ),
+}
+
+
+@pytest.mark.parametrize("code", SITUATIONS)
+def test_each_situation_is_named_with_what_would_end_it(code):
+    make, ends = SITUATIONS[code]
+    view = make()
+    first = next(iter(view.ops.values()))
+    found = standing(view, first, NOW)
+    assert found.holds[0].code == code
+    assert ends in found.holds[0].ends
+    assert found.holds[0].text
+
+
+def test_a_vm_that_several_things_hold_is_told_all_of_them_in_their_order():
+    view = queued(Wait.THROTTLED, "throttled")
+    view.brake = Brake(at=EPOCH, actor="ann", because="a bad patch")
+    view.run = replace(view.run, status=RunStatus.HALTED, reason="3 bad")
+    found = standing(view, next(iter(view.ops.values())), NOW)
+    assert [hold.code for hold in found.holds] == ["halted_all", "run_halted", "throttled"]
+
+
+def test_a_later_wave_names_the_one_it_waits_for():
+    view = a_view(waves=((a_wave("one"), 1), (a_wave("two"), 1)))
+    last = list(view.ops.values())[-1]
+    assert [hold.code for hold in standing(view, last, NOW).holds] == ["wave_before"]
+
+
+def test_what_runs_is_told_since_when():
+    view = a_view(Preparing(EPOCH))
+    assert standing(view, next(iter(view.ops.values())), NOW).since == EPOCH
