@@ -47,9 +47,11 @@ class Memory:
         self._connection = engine.connect()
 
     @property
-    def intents(self) -> int:
-        """How many intents were committed so far."""
-        return self._witness.counts["intent"]
+    def turns(self) -> int:
+        """How many intents and grants were committed so far: what a daemon forgets that dies just
+        then is what a VM would be patched twice by."""
+        counts = self._witness.counts
+        return counts["intent"] + counts["needs_human>queued"] + counts["failed>queued"]
 
     def run(self, unit: Unit[T]) -> T:
         """Run a unit in a transaction; what the triggers saw goes to the witness."""
@@ -168,10 +170,10 @@ class DatabaseDoor:
         if seconds:
             await pause(seconds)
             await host.point(f"{kind}.queued")
-        intents = self._memory.intents
+        turns = self._memory.turns
         value = self._memory.run(unit)
         if kind == "write" and world.strikes("database.commit_lost"):
             raise StoreUnavailableError("The answer to the COMMIT was lost.")
-        intended = self._memory.intents > intents
-        await host.point("post.intended" if intended else f"{kind}.end")
+        turned = self._memory.turns > turns
+        await host.point("post.turn" if turned else f"{kind}.end")
         return value
