@@ -94,7 +94,8 @@ async def respread(url: str, members: Sequence[Member], spec: PlanSpec, start: d
 def opened(spec: PlanSpec, operations: Sequence[Operation], at: datetime) -> Unit[object]:
     """Return the transaction that writes an open run with its one wave open."""
     shown = picture(spec, operations, {}, at)
-    return lambda c: runs.open_run(c, shown.run, shown.waves, operations, (), None)
+    new = runs.Opened(shown.run, shown.waves, operations, (), None, ())
+    return lambda c: runs.open_run(c, new)
 
 
 def picture(

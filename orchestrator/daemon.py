@@ -7,31 +7,36 @@ import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from uuid import uuid4
 
 from orchestrator.arm.client import ArmClient
 from orchestrator.arm.clouds import CLOUDS, Cloud, custom
 from orchestrator.arm.token import open_tokens
 from orchestrator.arm.transport import AiohttpTransport, proxy_for
-from orchestrator.config.settings import AzureSettings, ConfiguredPlan, Settings
+from orchestrator.config.problems import Wrong
+from orchestrator.config.settings import AzureSettings, ConfiguredPlan, Overlap, Settings
 from orchestrator.domain.model import RunId
-from orchestrator.domain.record import Act, Fire, FireResult
+from orchestrator.domain.record import Act, Emergency, Fire, FireResult
 from orchestrator.domain.schedule import Schedule
 from orchestrator.domain.throttle import Throttle
 from orchestrator.domain.view import RunView
 from orchestrator.engine.conductor import Conductor
 from orchestrator.engine.doors import Doors
-from orchestrator.engine.timetable import Entry, Timetable
+from orchestrator.engine.timetable import LONGEST_SLEEP, Entry, Timetable
 from orchestrator.http.app import serving
 from orchestrator.http.behind import Door, Health
 from orchestrator.http.token import ensure_token, token_path
 from orchestrator.logs import Log, Observers
 from orchestrator.metrics import Metrics, Standing
-from orchestrator.ports import Arm, Clock, Meter, Observer, Store
+from orchestrator.ports import Arm, Clock, Meter, Observer, Store, StoreUnavailableError
 from orchestrator.service import Asked, NotOpened, Opened, Service
 from orchestrator.store.notices import listen
 from orchestrator.store.opening import open_store
 
+NEEDS_APPROVER = (
+    "the plan {} is an emergency: its runs override freezes, and each needs a named approver"
+)
 LAG_EVERY_S = 0.5
 """How often the loop's lag is measured."""
 
@@ -71,6 +76,7 @@ async def assembled(
                 high_water=settings.high_water,
             )
         )
+        await freeze(settings, store, clock)
         throttle = Throttle(settings.reserve)
         arm = await stack.enter_async_context(azure(settings.azure, clock, observer, throttle))
         service = Service(
@@ -90,6 +96,13 @@ async def assembled(
             metrics=metrics,
             throttle=throttle,
         )
+
+
+async def freeze(settings: Settings, store: Store, clock: Clock) -> None:
+    """Let the configuration's freezes hold from now on, and those that it had before no more."""
+    now = clock.now()
+    wanted = settings.freezes.from_(now)
+    await store.replace_freezes(str(settings.path), wanted, now, _name())
 
 
 @asynccontextmanager
@@ -172,6 +185,7 @@ class Daemon:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.conductor.conduct(), name="conduct")
             group.create_task(self.timetable.keep(), name="keep the schedules")
+            calendar = group.create_task(self._keep_freezes(), name="keep the freezes")
             lag = group.create_task(self._measure_lag(), name="measure the loop's lag")
             database, clock = self.parts.settings.database, self.parts.clock
             hearing = listen(database, clock, self.conductor.nudge)
@@ -180,16 +194,24 @@ class Daemon:
             self.timetable.stop()
             self.conductor.stop()
             lag.cancel()
+            calendar.cancel()
             ear.cancel()
 
-    async def open(self, plan_name: str, actor: str) -> Opened | NotOpened:
+    async def open(
+        self, plan_name: str, actor: str, emergency: Emergency | None = None
+    ) -> Opened | NotOpened:
         """Open a run of a configured plan now. Raises `LookupError` for an unknown plan."""
         plan = self.parts.settings.plan(plan_name)
         if plan is None:
             message = f"there is no plan {plan_name!r} in the configuration"
             raise LookupError(message)
+        if plan.emergency and emergency is None:
+            return NotOpened(code="needs_approver", reason=NEEDS_APPROVER.format(plan_name))
         outcome = await self.parts.service.open(
-            plan.spec, config_hash=self.parts.settings.config_hash, opened_by=actor
+            plan.spec,
+            config_hash=self.parts.settings.config_hash,
+            opened_by=actor,
+            emergency=emergency,
         )
         self.conductor.nudge()
         return outcome
@@ -210,6 +232,24 @@ class Daemon:
         self.conductor.nudge()
         return said
 
+    async def disable_schedule(
+        self, plan: str, until: datetime | None, actor: str, because: str
+    ) -> str:
+        """Let a plan's schedule rest (`Service.disable_schedule`). Raises `LookupError`."""
+        self._must_fire(plan)
+        return await self.parts.service.disable_schedule(plan, until, actor, because)
+
+    async def enable_schedule(self, plan: str, actor: str, because: str) -> str:
+        """End that rest (`Service.enable_schedule`). Raises `LookupError`."""
+        self._must_fire(plan)
+        return await self.parts.service.enable_schedule(plan, actor, because)
+
+    def _must_fire(self, plan: str) -> None:
+        found = self.parts.settings.plan(plan)
+        if found is None or found.schedule is None:
+            message = f"there is no plan {plan!r} with a schedule in the configuration"
+            raise LookupError(message)
+
     async def confirm(self, actor: str, because: str) -> str:
         """End the database's safe mode (`Service.confirm`)."""
         said = await self.parts.service.confirm(actor, because)
@@ -220,7 +260,8 @@ class Daemon:
         async def fired(fire: Fire) -> Fire | None:
             return await self._fired(plan, fire)
 
-        return Entry(plan=plan.spec.name, schedule=schedule, open=fired)
+        first = plan.spec.waves[0]
+        return Entry(plan=plan.spec.name, schedule=schedule, open=fired, first_wave=first)
 
     async def _fired(self, plan: ConfiguredPlan, fire: Fire) -> Fire | None:
         outcome = await self.parts.service.open(
@@ -233,10 +274,26 @@ class Daemon:
             case Opened() | NotOpened(code="already_fired" | "safe_mode"):  # the latter waits
                 self.conductor.nudge()
                 return None
+            case NotOpened(code="already_open", reason=reason) if plan.overlap is Overlap.QUEUE:
+                return replace(fire, result=FireResult.QUEUED, reason=reason)
             case NotOpened(code="empty", reason=reason):
                 return replace(fire, result=FireResult.EMPTY, reason=reason)
             case NotOpened(reason=reason):
                 return replace(fire, result=FireResult.SKIPPED, reason=reason)
+
+    async def _keep_freezes(self) -> None:
+        """Ask the calendars anew once a day: they are asked for a limited time ahead."""
+        clock, parts = self.parts.clock, self.parts
+        day = clock.now().date()
+        while True:
+            await clock.sleep(LONGEST_SLEEP.total_seconds())
+            if clock.now().date() == day:
+                continue
+            try:
+                await freeze(parts.settings, parts.store, clock)
+                day = clock.now().date()
+            except (StoreUnavailableError, Wrong) as error:
+                parts.observer.troubled("freezes", str(error))
 
     async def _measure_lag(self) -> None:
         """Notice when something holds the loop: a sleep that ends late was kept waiting."""

@@ -18,7 +18,17 @@ from orchestrator.domain.answer import (
 )
 from orchestrator.domain.durations import Lasted
 from orchestrator.domain.inventory import Machine
-from orchestrator.domain.model import ActivityId, AttemptId, Patches, Reboot, Run, RunId, VmId, Wave
+from orchestrator.domain.model import (
+    ActivityId,
+    AttemptId,
+    Freeze,
+    Patches,
+    Reboot,
+    Run,
+    RunId,
+    VmId,
+    Wave,
+)
 from orchestrator.domain.operation import Operation
 from orchestrator.domain.pools import Call, Left, Place
 from orchestrator.domain.record import (
@@ -27,13 +37,16 @@ from orchestrator.domain.record import (
     Change,
     Fact,
     Fire,
+    GrantKind,
     Heed,
     Lease,
     Move,
     Overview,
     Receipt,
+    Rest,
     SafeMode,
     Snapshot,
+    ScheduleState,
     Watch,
 )
 
@@ -180,8 +193,8 @@ class Refused:
     """The intent may not be: the database is not believed, the run or its wave is not open, the VM
     is locked, or no attempt is left.
 
-    `code` is one of `safe_mode`, `halted_all`, `run_not_open`, `wave_not_open`, `busy`,
-    `no_attempt_left`. Nothing was written.
+    `code` is one of `safe_mode`, `halted_all`, `run_not_open`, `wave_not_open`, `freeze`, `window`,
+    `busy`, `no_attempt_left`. Nothing was written.
     """
 
     code: str
@@ -210,8 +223,9 @@ class Store(Protocol):
         operations: Sequence[Operation],
         facts: Sequence[Fact],
         fire: Fire | None,
+        acts: Sequence[Act] = (),
     ) -> Saved | Refused:
-        """Insert a run with all its rows, and the fire that opened it.
+        """Insert a run with all its rows, the fire that opened it, and what it asks of other runs.
 
         Refused with `safe_mode` while the database is not believed, with `halted_all` while
         everything is halted, with `already_open` while another run of the same plan is not closed,
@@ -244,8 +258,10 @@ class Store(Protocol):
 
         In one transaction: the rows of the run, its wave and the brake are locked (shared), the
         brake is seen to be off, the database to be believed, the run and the wave to be open, the
-        VM is not locked by another operation, this attempt number has no other intent that Azure
-        may have taken, the lease is ours; then the operation and its attempt row are written.
+        intent comes in the wave's window with room before its end and in no freeze (an approved
+        emergency run overrides that), the VM is not locked by another operation, this attempt
+        number has no other intent that Azure may have taken, the lease is ours; then the operation
+        and its attempt row are written.
         """
 
     async def receive(self, receipt: Receipt) -> None:
@@ -259,6 +275,9 @@ class Store(Protocol):
 
     async def knows(self, activity: ActivityId) -> bool:
         """Tell whether an installation with this id belongs to any attempt in this database."""
+
+    async def grants(self, run_id: RunId, vm: VmId, kind: GrantKind) -> int:
+        """Count the grants of a kind that a VM of a run has had."""
 
     async def durations(self, most: int) -> Sequence[Lasted]:
         """Read how long the newest installations lasted, at most so many, of the newest runs: what
@@ -285,8 +304,8 @@ class Store(Protocol):
         """Insert a person's act. Inserting the same id twice is harmless."""
 
     async def heed(self, run_id: RunId) -> Heed:
-        """Read, in one picture, what stands above a run: the fleet-wide halt, safe mode, and the
-        acts that wait to be applied."""
+        """Read, in one picture, what stands above a run: the fleet-wide halt, safe mode, freezes,
+        and the acts that wait to be applied."""
 
     async def brake(self) -> Brake | None:
         """Read the fleet-wide halt; None: there is none."""
@@ -298,6 +317,15 @@ class Store(Protocol):
     async def resume_all(self, at: datetime, actor: str, because: str) -> bool:
         """Lift the fleet-wide halt. False: there was none."""
 
+    async def freezes(self) -> tuple[Freeze, ...]:
+        """Read when nothing may start, of whichever configuration, by their beginning."""
+
+    async def replace_freezes(
+        self, source: str, wanted: Sequence[Freeze], at: datetime, actor: str
+    ) -> bool:
+        """Let the configuration `source` have these freezes; after this, no intent in one of them
+        is written. Those of other configurations stay. False: it had them already."""
+
     async def safe_mode(self) -> SafeMode | None:
         """Read whether the database may have forgotten what was started; None: it is trusted."""
 
@@ -307,6 +335,20 @@ class Store(Protocol):
 
     async def fire(self, fire: Fire) -> bool:
         """Insert a fire that opened no run. False: it is already there."""
+
+    async def queue_fire(self, fire: Fire) -> bool:
+        """Let a fire wait for the plan's open run to end; it waits until it is inserted with `fire`
+        or `open_run`. False: another one of the plan waits, or this one has fired."""
+
+    async def schedule_state(self, plan: str) -> ScheduleState:
+        """Read, in one picture, whether a plan's schedule was disabled, and which of its fires
+        waits."""
+
+    async def disable_schedule(self, rest: Rest) -> None:
+        """Let a plan's schedule rest: its fires are skipped. A newer word replaces an older."""
+
+    async def enable_schedule(self, by: Rest) -> bool:
+        """End the rest of a plan's schedule; `by` says who, when and why. False: it had none."""
 
     async def see_schedule(
         self, plan: str, rule: str, next_fire: datetime | None, now: datetime

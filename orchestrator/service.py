@@ -1,21 +1,22 @@
 """What a person or a schedule may ask: open a run, steer it. It writes rows; the run's driver
 applies them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from hashlib import sha256
 
 from orchestrator.domain.inventory import Machine, scopes
 from orchestrator.domain.model import PlanSpec, Run, RunId, Selection, VmId
-from orchestrator.domain.record import Act, ActKind, Brake, Fact, Fire
+from orchestrator.domain.record import Act, ActKind, Brake, Emergency, Fact, Fire, Rest
 from orchestrator.domain.rollout import current_wave
 from orchestrator.domain.states import Ended, Failed, Why
 from orchestrator.domain.steering import chosen
 from orchestrator.domain.view import RunView
 from orchestrator.domain.waves import Membership, Opening, Origin, open_run, resolve
 from orchestrator.domain.words import counted
-from orchestrator.ports import Clock, Inventory, Refused, Saved, Store
+from orchestrator.ports import Clock, Inventory, Refused, Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,14 @@ class NotOpened:
 
     code: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Anew:
+    """A run that patches VMs of another once more: it stands beside that, and in nobody's way."""
+
+    parent: RunId
+    run_id: RunId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,21 +84,16 @@ class Service:
         config_hash: str,
         opened_by: str,
         fire: Fire | None = None,
-        parent: RunId | None = None,
-        run_id: RunId | None = None,
+        anew: Anew | None = None,
+        emergency: Emergency | None = None,
     ) -> Opened | NotOpened:
         """Resolve the plan's waves and open a run. A plan without a target is not opened (design
-        3.2).
+        3.2). An emergency run overrides freezes, and takes VMs over that wait in other runs.
 
         Raises `InventoryError` when Azure would not list its VMs, and `StoreUnavailableError`.
         """
-        if (safe_mode := await self._store.safe_mode()) is not None:
-            return NotOpened(code="safe_mode", reason=safe_mode.text)
-        if (brake := await self._store.brake()) is not None:
-            return NotOpened(code="halted_all", reason=brake.text)
-        if parent is None and (other := await self._store.open_run_of(plan.name)):
-            reason = f"the plan {plan.name} has an open run, {other}"
-            return NotOpened(code="already_open", reason=reason)
+        if (refused := await self._refused(plan, anew)) is not None:
+            return refused
         membership = await self.members(plan)
         if membership.vms == 0:
             return NotOpened(code="empty", reason=f"no VM is selected by plan {plan.name}")
@@ -97,30 +101,54 @@ class Service:
         elsewhere = await self._store.queued_elsewhere(vms)
         now = self._clock.now()
         origin = Origin(
-            run_id=run_id or RunId(f"{plan.name}-{now:%Y%m%dT%H%M%S}-{self._new_id()[:4]}"),
+            run_id=anew.run_id
+            if anew
+            else RunId(f"{plan.name}-{now:%Y%m%dT%H%M%S}-{self._new_id()[:4]}"),
             config_hash=config_hash,
             opened_by=opened_by,
             now=now,
-            parent=parent,
+            parent=anew.parent if anew else None,
+            approved_by=emergency.approved_by if emergency else None,
         )
         fired = replace(fire, run_id=origin.run_id) if fire else None
-        outcome = await self._insert(
-            open_run(origin, plan, membership, elsewhere), membership, fired
+        rows = open_run(origin, plan, membership, elsewhere)
+        facts = _facts(rows, membership, emergency)
+        asks = self._hand_overs(rows.run, elsewhere) if emergency else ()
+        outcome = await self._store.open_run(
+            rows.run, rows.waves, rows.operations, facts, fired, asks
         )
         if isinstance(outcome, Refused):
             return NotOpened(code=outcome.code, reason=outcome.reason)
         return Opened(run_id=origin.run_id, vms=membership.vms, notes=membership.notes)
 
-    async def _insert(
-        self, rows: Opening, membership: Membership, fire: Fire | None
-    ) -> Saved | Refused:
-        run = rows.run
-        size = f"{counted(membership.vms, 'VM')} in {counted(len(rows.waves), 'wave')}"
-        opened = Fact(
-            at=run.opened_at, event="run.opened", actor=run.opened_by, why=Why("opened", size)
-        )
-        facts = (opened, *_notes(membership, run.opened_by, opened))
-        return await self._store.open_run(run, rows.waves, rows.operations, facts, fire)
+    async def _refused(self, plan: PlanSpec, anew: Anew | None) -> NotOpened | None:
+        """Look for what is in the way before Azure is asked; the transaction looks again."""
+        if (safe_mode := await self._store.safe_mode()) is not None:
+            return NotOpened(code="safe_mode", reason=safe_mode.text)
+        if (brake := await self._store.brake()) is not None:
+            return NotOpened(code="halted_all", reason=brake.text)
+        if anew is None and (other := await self._store.open_run_of(plan.name)):
+            reason = f"the plan {plan.name} has an open run, {other}"
+            return NotOpened(code="already_open", reason=reason)
+        return None
+
+    def _hand_overs(self, run: Run, elsewhere: Mapping[VmId, RunId]) -> Sequence[Act]:
+        """Ask the runs in which VMs of an emergency run wait to let them go: their drivers will."""
+        vms: dict[RunId, list[VmId]] = {}
+        for vm, other in elsewhere.items():
+            vms.setdefault(other, []).append(vm)
+        return [
+            Act(
+                id=self._new_id(),
+                run_id=other,
+                kind=ActKind.HAND_OVER,
+                actor=run.opened_by,
+                because=f"taken over by the emergency run {run.id}",
+                at=run.opened_at,
+                vms=tuple(taken),
+            )
+            for other, taken in vms.items()
+        ]
 
     async def act(self, act: Act) -> Asked | Opened | NotOpened:
         """Write a person's act; its effect is the driver's, within 2 s where a daemon runs (design
@@ -161,6 +189,26 @@ class Service:
             return "nothing to do: the database is not in safe mode"
         return f"confirmed: {confirmed.reason}; runs and schedules go on"
 
+    async def disable_schedule(
+        self, plan: str, until: datetime | None, actor: str, because: str
+    ) -> str:
+        """Let a plan's schedule rest: its fires are skipped, until then or until it is enabled.
+        Open runs go on. Return a sentence about what came of it; repeating it is harmless."""
+        now = self._clock.now()
+        if until is not None and until <= now:
+            return f"nothing to do: {until:%Y-%m-%d %H:%M}Z has passed"
+        rest = Rest(plan=plan, at=now, until=until, actor=actor, because=because)
+        await self._store.disable_schedule(rest)
+        end = f"until {until:%Y-%m-%d %H:%M}Z" if until else f"until `schedule enable {plan}`"
+        return f"the schedule of {plan} is disabled {end}: its fires are skipped; open runs go on"
+
+    async def enable_schedule(self, plan: str, actor: str, because: str) -> str:
+        """End the rest of a plan's schedule. What would have fired meanwhile stays skipped."""
+        by = Rest(plan=plan, at=self._clock.now(), until=None, actor=actor, because=because)
+        if await self._store.enable_schedule(by):
+            return f"the schedule of {plan} is enabled again"
+        return f"nothing to do: the schedule of {plan} is not disabled"
+
     async def _retry_anew(self, run: Run, act: Act, vms: tuple[VmId, ...]) -> Opened | NotOpened:
         """Open a run for a retry. Its id comes from the act's: the same act twice is one run."""
         run_id = RunId(f"{run.id}-retry-{sha256(act.id.encode()).hexdigest()[:8]}")
@@ -179,8 +227,7 @@ class Service:
             replace(run.plan, waves=(wave,)),
             config_hash=run.config_hash,
             opened_by=act.actor,
-            parent=run.id,
-            run_id=run_id,
+            anew=Anew(parent=run.id, run_id=run_id),
         )
 
     async def _held(self, vms: set[VmId]) -> dict[VmId, RunId]:
@@ -208,9 +255,17 @@ async def machines_of(
     return tuple(machines.values())
 
 
-def _notes(membership: Membership, actor: str, opened: Fact) -> list[Fact]:
-    return [
-        Fact(at=opened.at, event="run.noted", actor=actor, why=Why("overlap", note))
+def _facts(rows: Opening, membership: Membership, emergency: Emergency | None) -> Sequence[Fact]:
+    """Say how a run began: its size, who approved an emergency, and what its reader should know."""
+    at, actor = rows.run.opened_at, rows.run.opened_by
+    size = f"{counted(membership.vms, 'VM')} in {counted(len(rows.waves), 'wave')}"
+    facts = [Fact(at=at, event="run.opened", actor=actor, why=Why("opened", size))]
+    if emergency is not None:
+        why = Why("emergency", emergency.because)
+        approver = {"approved_by": emergency.approved_by}
+        facts.append(Fact(at=at, event="run.approved", actor=actor, why=why, detail=approver))
+    return facts + [
+        Fact(at=at, event="run.noted", actor=actor, why=Why("overlap", note))
         for note in membership.notes
     ]
 

@@ -16,7 +16,7 @@ uv=$(command -v uv || echo .venv/bin/uv)
 
 compile() {
   "$uv" pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
-    --no-header --no-annotate --extra postgres "$@"
+    --no-header --no-annotate --extra postgres --extra calendars "$@"
 }
 
 compile --group dev --output-file requirements.txt "$@"

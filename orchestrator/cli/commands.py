@@ -81,6 +81,11 @@ COMMANDS: Mapping[str, Entry] = {
         "Patch failed VMs of RUN once more: all of them, or those that are named.",
     ),
     "resolve": Entry(_ACTING, "resolve", "Say what became of VMs of RUN that need a person."),
+    "schedule": Entry(
+        "orchestrator.cli.scheduling",
+        "schedule",
+        "Let the schedule of a plan rest, and wake it again.",
+    ),
     "simulate": Entry(
         "orchestrator.cli.simulating",
         "simulate",

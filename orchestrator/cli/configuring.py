@@ -49,7 +49,7 @@ def validate(config: Path, at: str | None, *, as_json: bool) -> None:
     """Check a configuration; show its plans, waves and next fires."""
     now = _instant(at) if at else WallClock().now()
     try:
-        settings = load(config)
+        settings = load(config, now=now)
     except ConfigError as error:
         if as_json:
             problems = [problem_mapping(problem) for problem in error.problems]

@@ -55,6 +55,7 @@ async def _explain(access: Access, words: Sequence[str], *, as_json: bool) -> No
         except LookupError as error:
             raise Stop(f"{error}.") from None
         view.brake, view.safe_mode = await store.brake(), await store.safe_mode()
+        view.thaw(await store.freezes())
         now = WallClock().now()
         chosen = [op for op in view.ops.values() if not names or _is_named(op, names)]
         found = [(op, standing(view, op, now)) for op in chosen]

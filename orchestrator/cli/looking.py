@@ -89,6 +89,7 @@ async def _waiting(store: Store, run_id: RunId) -> Sequence[str]:
     """Say why queued VMs wait, what holds most of them first."""
     view = RunView(await store.load(run_id))
     view.brake, view.safe_mode = await store.brake(), await store.safe_mode()
+    view.thaw(await store.freezes())
     found = sorted(waits(view, WallClock().now()).items(), key=lambda each: -each[1])
     lines = [f"    {number:>5} queued: {reason}" for reason, number in found[:_REASONS_SHOWN]]
     left = sum(number for _, number in found[_REASONS_SHOWN:])

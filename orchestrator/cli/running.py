@@ -9,6 +9,7 @@ from typing import Final
 
 import click
 
+from orchestrator.cli.approving import emergency_options
 from orchestrator.cli.choosing import plan_named
 from orchestrator.cli.exits import Exit, Stop, heaviest
 from orchestrator.cli.following import (
@@ -29,9 +30,9 @@ from orchestrator.cli.text import say
 from orchestrator.clock import WallClock
 from orchestrator.config.loading import load
 from orchestrator.config.settings import Settings
-from orchestrator.daemon import Daemon, Parts, assembled, door
+from orchestrator.daemon import NEEDS_APPROVER, Daemon, Parts, assembled, door
 from orchestrator.domain.model import RunId
-from orchestrator.domain.record import Brake
+from orchestrator.domain.record import Brake, Emergency
 from orchestrator.ports import Store
 from orchestrator.service import NotOpened, Opened
 from orchestrator.store.trouble import DatabaseBusyError
@@ -49,7 +50,7 @@ def serve(config: Path) -> int:
     It takes up every open run where it stands. SIGTERM ends it cleanly: requests in flight are
     answered, runs stay open.
     """
-    settings = load(config)
+    settings = load(config, now=WallClock().now())
     log_at_once(settings, "info")
     return drive(_serve(settings))
 
@@ -86,6 +87,7 @@ class _Asked:
     resume: bool
     wait: bool
     as_json: bool
+    emergency: Emergency | None
 
 
 @click.command()
@@ -94,15 +96,26 @@ class _Asked:
 @json_option
 @click.option("--resume", is_flag=True, help="Follow the plan's open run instead of refusing.")
 @click.option("--no-wait", is_flag=True, help="Return as soon as nothing is in flight.")
-def run(plan: str, config: Path, *, as_json: bool, resume: bool, no_wait: bool) -> int:
+@emergency_options
+def run(
+    plan: str,
+    config: Path,
+    emergency: Emergency | None,
+    *,
+    as_json: bool,
+    resume: bool,
+    no_wait: bool,
+) -> int:
     """Open a run of PLAN now and follow it to its end.
 
     Without a daemon on the database this process drives the run itself. Interrupting it leaves the
     run open: a daemon, or `run PLAN --resume`, takes it up.
     """
-    settings = load(config)
-    plan_named(settings, plan)
-    asked = _Asked(plan=plan, resume=resume, wait=not no_wait, as_json=as_json)
+    settings = load(config, now=WallClock().now())
+    if plan_named(settings, plan).emergency and emergency is None:
+        message = f"{NEEDS_APPROVER.format(plan)}. Give --emergency --approved-by NAME --because …"
+        raise Stop(message)
+    asked = _Asked(plan=plan, resume=resume, wait=not no_wait, as_json=as_json, emergency=emergency)
     return drive(_run(settings, asked))
 
 
@@ -151,7 +164,10 @@ async def _open_here(parts: Parts, asked: _Asked) -> RunId:
     if still_open is not None:
         return still_open
     outcome = await parts.service.open(
-        plan.spec, config_hash=parts.settings.config_hash, opened_by=actor()
+        plan.spec,
+        config_hash=parts.settings.config_hash,
+        opened_by=actor(),
+        emergency=asked.emergency,
     )
     match outcome:
         case Opened(run_id=run_id, notes=notes):
@@ -179,10 +195,16 @@ async def _follow_beside(settings: Settings, asked: _Asked, stopping: asyncio.Ev
     async with reading(settings) as store:
         run_id = await _to_resume(store, asked)
         if run_id is None:
-            body = {"act": "run", "plan": asked.plan, "actor": actor()}
+            body = {"act": "run", "plan": asked.plan, "actor": actor(), **_approval(asked)}
             answer = await through_the_door(settings, body, hint=_RESUME)
             run_id = RunId(answer["run_id"])
         return await _follow(store, run_id, asked, stopping)
+
+
+def _approval(asked: _Asked) -> dict[str, str]:
+    if asked.emergency is None:
+        return {}
+    return {"approved_by": asked.emergency.approved_by, "because": asked.emergency.because}
 
 
 async def _follow(store: Store, run_id: RunId, asked: _Asked, stopping: asyncio.Event) -> Exit:

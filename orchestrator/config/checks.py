@@ -29,7 +29,9 @@ def _empty_keys(root: Node) -> Iterator[Problem]:
             found += 1
             if found > MOST_EXPLAINED:
                 return
-            yield _at(find(root, path), "this key has no value", "give it one, or delete the line")
+            yield problem_at(
+                find(root, path), "this key has no value", "give it one, or delete the line"
+            )
 
 
 def _walk(node: Node, path: Path) -> Iterator[tuple[Path, Node]]:
@@ -70,11 +72,12 @@ def _doubles(
             there = first[text].mark
             message = f"this name is taken; the other stands at {there.file}:{there.line}"
             fix = "give each a name of its own"
-            yield _at(place, message, fix, quoted(text))
+            yield problem_at(place, message, fix, quoted(text))
         first.setdefault(text, item)
 
 
-def _at(place: Place, message: str, fix: str, found: str = "") -> Problem:
+def problem_at(place: Place, message: str, fix: str, found: str = "") -> Problem:
+    """Return a problem with its place."""
     where = place.mark._asdict()
     return Problem(**where, key=place.key, message=message, found=found, fix=fix)
 
@@ -89,7 +92,7 @@ def cautions(root: Node, plans: Sequence[ConfiguredPlan]) -> list[Problem]:
         path = ("plans", position)
         told = (*_about_waves(plan), *_about_durations(plan), *_about_patches(plan))
         for key, message, fix in (*told, *_about_schedule(plan)):
-            found.append(_at(find(root, (*path, *key)), message, fix))
+            found.append(problem_at(find(root, (*path, *key)), message, fix))
     return found
 
 

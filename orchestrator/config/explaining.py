@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from orchestrator.config import later
 from orchestrator.config.id_file import WrongFile
-from orchestrator.config.keys import Keys
+from orchestrator.config.keys import Keys, names_of
 from orchestrator.config.models import Config
 from orchestrator.config.nodes import ListNode, MapNode, Mark, Node, Scalar, shown
 from orchestrator.config.problems import Problem, Wrong, quoted
@@ -166,7 +166,7 @@ def _unknown(path: Sequence[str | int], place: Place) -> Problem:
 
 def _nearest(written: str, path: Sequence[str | int]) -> str:
     """Suggest what was meant: a similar key, the place where this key belongs, or what there is."""
-    known = sorted({name for model in _models_at(path) for name in model.model_fields})
+    known = sorted({name for model in _models_at(path) for name in names_of(model)})
     if close := get_close_matches(written.lower()[:_LONGEST_KEY], known, n=1):
         return f"did you mean `{close[0]}`?"
     if homes := _homes(written):
@@ -181,7 +181,7 @@ def _models_at(path: Sequence[str | int]) -> list[type[Keys]]:
     models: list[type[Keys]] = [Config]
     for step in path:
         if isinstance(step, str) and not step.startswith("<"):
-            fields = [model.model_fields[step] for model in models if step in model.model_fields]
+            fields = [names_of(model)[step] for model in models if step in names_of(model)]
             models = [model for field in fields for model in models_in(field.annotation)]
     return models
 
@@ -201,9 +201,9 @@ def _homes(key: str) -> list[str]:
     while waiting:
         name, model = waiting.pop(0)
         seen.append(model)
-        if key in model.model_fields:
+        if key in names_of(model):
             homes.append(name)
-        for field_name, field in model.model_fields.items():
+        for field_name, field in names_of(model).items():
             inner = [each for each in models_in(field.annotation) if each not in seen]
             waiting += [(f"`{field_name}`", each) for each in inner]
     return list(dict.fromkeys(homes))

@@ -8,10 +8,7 @@ KEYS = frozenset(
         "attempts",
         "before",
         "budget",
-        "carry_over",
         "check",
-        "emergency",
-        "freezes",
         "hooks",
         "in_a_row",
         "kql",
@@ -23,16 +20,14 @@ KEYS = frozenset(
         "pin",
         "quarantine",
         "rate",
-        "reboot_reserve",
         "resubmit_after",
         "retention",
         "skip_limit",
         "start_stopped",
-        "window",
     }
 )
 
-VALUES = frozenset({("overlap", "queue"), ("reboot", "staged")})
+VALUES = frozenset({("reboot", "staged")})
 
 MESSAGE = "not supported yet"
 FIX = "delete it; this version cannot do it, and would not ignore it silently"

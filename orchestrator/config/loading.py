@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -11,20 +12,29 @@ from pydantic import ValidationError
 from orchestrator.config.checks import cautions, check
 from orchestrator.config.document import MOST_BYTES, read
 from orchestrator.config.explaining import explain
+from orchestrator.config.hours import about_hours
 from orchestrator.config.models import AccessKeys, Config
 from orchestrator.config.nodes import ListNode, MapNode, Mark, Node, Scalar, plain, shown
 from orchestrator.config.problems import ConfigError, Problem
 from orchestrator.config.references import Surroundings, database_url, read_listen
-from orchestrator.config.resolving import resolve_azure, resolve_plans, resolve_reserve
+from orchestrator.config.resolving import (
+    resolve_azure,
+    resolve_config_freezes,
+    resolve_plans,
+    resolve_reserve,
+)
 from orchestrator.config.settings import Access, Settings
 
 MOST_FILES = 200
 """How many files a folder may hold."""
 
 
-def load(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
+def load(
+    path: Path, environ: Mapping[str, str] = os.environ, *, now: datetime | None = None
+) -> Settings:
     """Read a configuration file, or every `*.yaml` and `*.yml` of a folder as one.
 
+    With `now` it is also seen whether windows, freezes and deadlines leave anything to start.
     Raises `ConfigError` with everything that is wrong, each with its place and a fix.
     """
     root, problems = _root(path)
@@ -36,7 +46,10 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
         raise ConfigError(_once([*problems, *explain(error, root)])) from None
     if problems:
         raise ConfigError(problems)
-    plans = resolve_plans(config)
+    plans, freezes = resolve_plans(config), resolve_config_freezes(config)
+    hours = about_hours(root, plans, freezes, now)
+    if wrong := [problem for problem, fatal in hours if fatal]:
+        raise ConfigError(wrong)
     host, port = read_listen(config.http.listen)
     return Settings(
         path=path.absolute(),
@@ -46,8 +59,9 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
         http_host=host,
         http_port=port,
         plans=plans,
+        freezes=freezes,
         reserve=resolve_reserve(config.throttle),
-        warnings=tuple(cautions(root, plans)),
+        warnings=(*cautions(root, plans), *(problem for problem, _ in hours)),
     )
 
 

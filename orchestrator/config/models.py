@@ -12,6 +12,8 @@ from orchestrator.config.azure_keys import Azure
 from orchestrator.config.keys import Keys, forms
 from orchestrator.config.patch_keys import PatchesKeys
 from orchestrator.config.problems import Wrong
+from orchestrator.config.time_keys import FreezeKeys, MissedKeys, ScheduleKeys, Windows
+from orchestrator.config.time_values import Reserve
 from orchestrator.config.values import Many
 
 
@@ -95,40 +97,6 @@ class Selector(Keys):
         return self
 
 
-class MissedKeys(Keys):
-    """What becomes of a fire that is noticed late."""
-
-    policy: Literal["skip", "run_late"] | None = None
-    """skip: write it down and wait for the next; run_late: open one run at once."""
-    grace: values.Duration | None = None
-    """How late a fire still counts as on time."""
-
-
-class ScheduleKeys(Keys):
-    """When a plan fires: cron, or patch Tuesday and a time."""
-
-    cron: values.CronText | None = None
-    """Five fields; names, #, L and LW are known."""
-    patch_tuesday: values.Days | None = None
-    """Days after (or before) the second Tuesday of the month."""
-    at: values.ClockTime | None = None
-    """The time of day for patch_tuesday."""
-    offset: values.Offset | None = None
-    """Moves every fire on the wall clock, up to 60 days either way."""
-    timezone: values.Zone | None = None
-    """An IANA time zone. Default: the plan's."""
-
-    @model_validator(mode="after")
-    def _one_rule(self) -> Self:
-        if (self.cron is None) == (self.patch_tuesday is None):
-            raise Wrong("not exactly one of cron and patch_tuesday", "keep one of them")
-        if self.cron is not None and self.at is not None:
-            raise Wrong("a cron expression has its own time", "delete `at`")
-        if self.patch_tuesday is not None and self.at is None:
-            raise Wrong("patch_tuesday without a time of day", 'add `at: "22:00"`')
-        return self
-
-
 class ForWaves(Keys):
     """What may stand in `defaults`, in a plan and in a wave; the nearest holds."""
 
@@ -142,6 +110,10 @@ class ForWaves(Keys):
     """How many VMs of a wave at once: a count, or a percentage of the wave."""
     bake: values.Duration | None = None
     """How long a finished wave must stay good before the next one opens."""
+    window: Windows | None = None
+    """When VMs may be started: one window or several. Default: at any time."""
+    reboot_reserve: Reserve | None = None
+    """How much room a start leaves for a reboot before its window closes, beside max_duration."""
 
 
 class ForPlans(ForWaves):
@@ -151,12 +123,15 @@ class ForPlans(ForWaves):
     """The IANA time zone of schedules."""
     missed: MissedKeys | None = None
     """What becomes of a fire that is noticed late."""
-    overlap: Literal["skip"] | None = None
-    """What happens when a plan fires while its previous run is open."""
+    overlap: Literal["skip", "queue"] | None = None
+    """What happens when a plan fires while its previous run is open: the fire is skipped, or it
+    waits for that run's end."""
     deadline: values.PositiveDuration | None = None
     """How long a run may stay open."""
     min_interval: values.Duration | None = None
     """A VM that was patched by somebody else within this time is skipped."""
+    carry_over: Annotated[int, Field(ge=0, le=10)] | None = None
+    """How often a VM that ran out of its time may go on in a later window of the same run."""
 
 
 class Defaults(ForPlans):
@@ -189,6 +164,8 @@ class PlanKeys(ForPlans):
     """Which patches are asked for."""
     allow_failures: AllowFailures | None = None
     """How many failures the whole run tolerates, over all its waves."""
+    emergency: bool = False
+    """Whether its runs override freezes: each needs a named approver then."""
     waves: Annotated[list[WaveKeys], Field(min_length=1)]
     """In this order."""
 
@@ -213,5 +190,7 @@ class Config(AccessKeys):
     """How much of Azure's own limits is used."""
     defaults: Defaults = Defaults()
     """What holds for every plan that does not say otherwise."""
+    freezes: Annotated[list[FreezeKeys], Field(default_factory=list)]
+    """When nothing starts, in any run."""
     plans: Annotated[list[PlanKeys], Field(min_length=1)]
     """What is patched, when, and in which waves."""

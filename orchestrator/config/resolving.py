@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from orchestrator.config.azure_keys import Azure, CloudKeys, CredentialKeys
+from orchestrator.config.freezing import Freezes, resolve_freezes
 from orchestrator.config.keys import Keys
 from orchestrator.config.models import (
     Budget,
@@ -12,7 +13,6 @@ from orchestrator.config.models import (
     Defaults,
     ForWaves,
     PlanKeys,
-    ScheduleKeys,
     Selector,
     ThrottleKeys,
     WaveKeys,
@@ -23,7 +23,9 @@ from orchestrator.config.settings import (
     ConfiguredPlan,
     Overlap,
 )
+from orchestrator.config.time_keys import ScheduleKeys
 from orchestrator.domain.model import (
+    Hours,
     LinuxPatches,
     Patches,
     PlanSpec,
@@ -33,6 +35,7 @@ from orchestrator.domain.model import (
     Tracking,
     Warnings,
     WaveSpec,
+    Window,
     WindowsPatches,
 )
 from orchestrator.domain.schedule import Cron, Missed, MissedPolicy, PatchTuesday, Schedule
@@ -79,8 +82,8 @@ def resolve_plans(config: Config) -> tuple[ConfiguredPlan, ...]:
 
 def _plan(plan: PlanKeys, defaults: Defaults, tracking: Tracking) -> ConfiguredPlan:
     layers = (plan, defaults)
-    waves = [_wave(wave, n, layers) for n, wave in enumerate(plan.waves, 1)]
     zone = _first("timezone", layers, "UTC")
+    waves = [_wave(wave, n, layers, zone) for n, wave in enumerate(plan.waves, 1)]
     spec = PlanSpec(
         name=plan.name,
         waves=tuple(waves),
@@ -89,17 +92,20 @@ def _plan(plan: PlanKeys, defaults: Defaults, tracking: Tracking) -> ConfiguredP
         allow_failures=_share(plan.allow_failures),
         deadline=_first("deadline", layers, timedelta(days=14)),
         min_interval=_first("min_interval", layers, timedelta(hours=12)),
+        carry_over=_first("carry_over", layers, 2),
     )
     return ConfiguredPlan(
         spec=spec,
         schedule=_schedule(plan.schedule, zone, _missed(layers)) if plan.schedule else None,
         overlap=Overlap(_first("overlap", layers, "skip")),
         timezone=zone,
+        emergency=plan.emergency,
     )
 
 
-def _wave(wave: WaveKeys, position: int, above: Sequence[ForWaves]) -> WaveSpec:
+def _wave(wave: WaveKeys, position: int, above: Sequence[ForWaves], zone: str) -> WaveSpec:
     layers = (wave, *above)
+    reboot = Reboot(_first("reboot", layers, Reboot.IF_REQUIRED))
     return WaveSpec(
         name=wave.name or str(position),
         select=_selection(wave.select),
@@ -109,9 +115,29 @@ def _wave(wave: WaveKeys, position: int, above: Sequence[ForWaves]) -> WaveSpec:
         bake=_first("bake", layers, timedelta(0)),
         allow_empty=wave.allow_empty,
         max_duration=_first("max_duration", layers, timedelta(minutes=90)),
-        reboot=Reboot(_first("reboot", layers, Reboot.IF_REQUIRED)),
+        reboot=reboot,
         warnings=Warnings(_first("warnings", layers, Warnings.PASS)),
+        hours=_hours(layers, reboot, zone),
     )
+
+
+def _hours(layers: Sequence[ForWaves], reboot: Reboot, zone: str) -> Hours:
+    """Give a wave its windows; without one, the rest has no meaning."""
+    given = _first("window", layers, [])
+    windows = tuple(
+        Window(start=each.start, length=each.length, days=tuple(sorted(set(each.days or ()))))
+        for each in (given if isinstance(given, list) else [given])
+    )
+    if not windows:
+        return Hours()
+    reserve = timedelta(0) if reboot is Reboot.NEVER else timedelta(minutes=15)
+    reserve = _first("reboot_reserve", layers, reserve)
+    return Hours(windows=windows, timezone=zone, reserve=reserve)
+
+
+def resolve_config_freezes(config: Config) -> Freezes:
+    """Return when nothing may start; days belong to the zone of `defaults`."""
+    return resolve_freezes(config.freezes, config.defaults.timezone or "UTC")
 
 
 def _first(key: str, layers: Sequence[ForWaves], otherwise: Any) -> Any:  # noqa: ANN401 - any key

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from orchestrator.config.freezing import Freezes
 from orchestrator.config.problems import Problem
 from orchestrator.domain.model import PlanSpec
 from orchestrator.domain.schedule import Schedule
@@ -31,6 +32,7 @@ class Overlap(StrEnum):
     """What happens when a plan fires while its previous run is open."""
 
     SKIP = "skip"
+    QUEUE = "queue"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +43,8 @@ class ConfiguredPlan:
     schedule: Schedule | None
     overlap: Overlap
     timezone: str
+    emergency: bool = False
+    """Whether its runs override freezes, each with an approver of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +79,7 @@ class Settings(Access):
     """SHA-256 of the content: the same for other spacing, comments, order of keys and spellings."""
     azure: AzureSettings
     plans: tuple[ConfiguredPlan, ...]
+    freezes: Freezes = field(default_factory=Freezes)
     reserve: float = RESERVE
     """The share of Azure's buckets that is left to others, from 0 to less than 1."""
     warnings: tuple[Problem, ...] = ()

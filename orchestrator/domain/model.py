@@ -2,7 +2,7 @@
 construction."""
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from enum import StrEnum
 from typing import NewType
 
@@ -92,6 +92,41 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """A span of the wall clock in which VMs may be started, `length` long on that clock.
+
+    `days` are those on which it opens, Monday is 0; none given means every day.
+    """
+
+    start: time
+    length: timedelta
+    days: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hours:
+    """When the VMs of a wave may be started: in any of these windows; none means at any time.
+
+    A start must leave room for `max_duration` and `reserve`, the time for a reboot, before the
+    window closes.
+    """
+
+    windows: tuple[Window, ...] = ()
+    timezone: str = "UTC"
+    reserve: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Freeze:
+    """A time span in which nothing starts, in any run: from `begins` on, and not any more at
+    `ends`."""
+
+    name: str
+    begins: datetime
+    ends: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WaveSpec:
     """One wave as configured."""
 
@@ -105,6 +140,7 @@ class WaveSpec:
     max_duration: timedelta = timedelta(minutes=90)
     reboot: Reboot = Reboot.IF_REQUIRED
     warnings: Warnings = Warnings.PASS
+    hours: Hours = field(default_factory=Hours)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +167,8 @@ class PlanSpec:
     allow_failures: Share | None = None
     deadline: timedelta = timedelta(days=14)
     min_interval: timedelta = timedelta(hours=12)
+    carry_over: int = 2
+    """How often a VM that ran out of its time may go on in a later window."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,3 +242,5 @@ class Run:
     closed_at: datetime | None = None
     parent: RunId | None = None
     version: int = 0
+    approved_by: str | None = None
+    """Of an emergency run: who allowed that it overrides freezes."""

@@ -136,6 +136,7 @@ class Granted:
     at: datetime
     wait: Wait
     why: Why
+    not_before: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,8 +285,8 @@ def _ending(state: State, event: Passed | Broke | Granted | Forgiven) -> State |
             return Failed(at, failure, why, None, result)
         case Verifying() | NeedsHuman() | Succeeded(), Broke(at, failure, why, result):
             return Failed(at, failure, why, state.activity, result)
-        case Failed() | Verifying() | NeedsHuman(), Granted(at, wait, why):
-            return Queued(None, wait, why)
+        case Failed() | Verifying() | NeedsHuman(), Granted(at, wait, why, not_before):
+            return Queued(not_before, wait, why)
         case Failed() | NeedsHuman() | Succeeded(), Forgiven():
             return state
         case _:

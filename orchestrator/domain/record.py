@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from orchestrator.domain.answer import Tracker
-from orchestrator.domain.model import ActivityId, AttemptId, Run, RunId, VmId, Wave
+from orchestrator.domain.model import ActivityId, AttemptId, Freeze, Run, RunId, VmId, Wave
 from orchestrator.domain.operation import Event, Operation
 from orchestrator.domain.result import Report
 from orchestrator.domain.states import Why
@@ -69,6 +69,7 @@ class GrantKind(StrEnum):
 
     RETRY = "retry"
     NOT_STARTED = "not_started"
+    CARRY_OVER = "carry_over"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +152,8 @@ class ActKind(StrEnum):
     CANCEL = "cancel"
     RETRY = "retry"
     RESOLVE = "resolve"
+    HAND_OVER = "hand_over"
+    """Not a person's: an emergency run took these VMs over. Only those that are queued go."""
 
 
 class Resolution(StrEnum):
@@ -178,6 +181,14 @@ class Act:
     code: str | None = None
     """A `reason_code`: only VMs with it."""
     resolution: Resolution | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Emergency:
+    """Somebody named lets a run override freezes, for a reason that is written down."""
+
+    approved_by: str
+    because: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,6 +246,8 @@ class FireResult(StrEnum):
     MISSED = "missed"
     SKIPPED = "skipped"
     EMPTY = "empty"
+    QUEUED = "queued"
+    """It waits for the plan's open run to end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,6 +258,7 @@ class Heed:
     brake: Brake | None
     safe_mode: SafeMode | None
     acts: tuple[Act, ...]
+    freezes: tuple[Freeze, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -270,3 +284,33 @@ class Fire:
     result: FireResult
     reason: str = ""
     run_id: RunId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rest:
+    """A schedule that a person has disabled: its fires are skipped, until then or for ever."""
+
+    plan: str
+    at: datetime
+    until: datetime | None
+    actor: str
+    because: str
+
+    def holds(self, now: datetime) -> bool:
+        """Tell whether the schedule still rests at this instant."""
+        return self.until is None or now < self.until
+
+    @property
+    def text(self) -> str:
+        """Say it in one sentence: who, until when, why."""
+        end = f" until {self.until:%Y-%m-%d %H:%M}Z" if self.until else ""
+        return f"the schedule was disabled by {self.actor}{end}: {self.because}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleState:
+    """What else decides about a plan's fires: whether its schedule rests, and the fire that waits
+    for its open run to end."""
+
+    rest: Rest | None = None
+    queued: Fire | None = None

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from itertools import chain, islice
 
 from orchestrator.domain import halting
+from orchestrator.domain.hours import opens_at, shut_for
 from orchestrator.domain.lanes import Errand
 from orchestrator.domain.model import RunStatus, Wave, WaveStatus
 from orchestrator.domain.operation import Operation
@@ -362,6 +363,8 @@ def _starts(view: RunView, now: datetime) -> Iterator[Start]:
     wave = current_wave(view)
     if not takes_starts(view) or wave is None or wave.status is not WaveStatus.OPEN:
         return
+    if shut_for(view, wave, now) is not None:
+        return
     slots = min((wave.max_parallel or 1) - view.busy(wave.position), _hands(view, wave))
     doubted = view.doubted(view.run.plan.tracking.max_unknown)
     probes = (op for op in view.probes(wave.position, now, doubted) if _may_probe(view, op))
@@ -409,4 +412,6 @@ def _wake_at(
         times.append(view.run.deadline_at)
     if wave is not None and wave.status is WaveStatus.BAKING:
         times.append(wave.baking_until)
+    if wave is not None and wave.status is WaveStatus.OPEN and takes_starts(view):
+        times.append(opens_at(view, wave, now))
     return min((time for time in times if time is not None and time > now), default=None)

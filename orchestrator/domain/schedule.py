@@ -140,6 +140,15 @@ def check_zone(name: str) -> ZoneInfo:
         raise ScheduleError(message) from None
 
 
+def resolve(wall: datetime, zone: ZoneInfo) -> Nominal:
+    """Find the first instant at or after this wall-clock time; gaps end at whole minutes."""
+    while True:
+        at = wall.replace(tzinfo=zone, fold=0).astimezone(UTC)
+        if _wall(at, zone) == wall:
+            return Nominal(at, wall.strftime(_KEY))
+        wall += _MINUTE
+
+
 def either_day(cron: Cron) -> bool:
     """Tell whether both days are given: cron fires when *either* matches, seldom what was meant."""
     fields = cron.expression.split()
@@ -157,7 +166,7 @@ def fires(schedule: Schedule, after: datetime) -> Iterator[Nominal]:
     start = _wall(after, zone) - schedule.offset
     last = ""
     for wall in _walls(schedule.rule, start):
-        nominal = _resolve(wall + schedule.offset, zone)
+        nominal = resolve(wall + schedule.offset, zone)
         if nominal.at > after and nominal.local != last:
             last = nominal.local
             yield nominal
@@ -171,21 +180,26 @@ def fires_back(schedule: Schedule, until: datetime) -> Iterator[Nominal]:
     start = _wall(until, zone) + ahead + _MINUTE - schedule.offset
     last = ""
     for wall in _walls(schedule.rule, start, back=True):
-        nominal = _resolve(wall + schedule.offset, zone)
+        nominal = resolve(wall + schedule.offset, zone)
         if nominal.at <= until and nominal.local != last:
             last = nominal.local
             yield nominal
 
 
 def due(
-    schedule: Schedule, *, first_seen: datetime, fired: Collection[str], now: datetime
+    schedule: Schedule,
+    *,
+    first_seen: datetime,
+    fired: Collection[str],
+    now: datetime,
+    shut: str | None = None,
 ) -> tuple[Due, ...]:
     """Decide every fire that is due and undecided, oldest first; write them down in this order.
 
     `fired` holds the keys of (at least the newest) fires already decided: nothing older than the
     newest of them is looked at again, so that an edited schedule does not bring back the past.
     Fires before `first_seen` never were. Only the newest can open a run: within its grace, or late
-    by policy. There is never a burst.
+    by policy unless nothing could start then: `shut` says why. There is never a burst.
     """
     present = _wall(now, check_zone(schedule.timezone)).strftime(_KEY)
     decided = max((key for key in fired if key <= present), default="")
@@ -199,16 +213,19 @@ def due(
     newest, *older = undecided
     overtaken = f"missed: the fire of {newest.local} came due before this one was noticed"
     missed = [Due(nominal=n, decision=Decision.MISSED, reason=overtaken) for n in reversed(older)]
-    return (*missed, _decide(newest, schedule.missed, now))
+    return (*missed, _decide(newest, schedule.missed, now, shut))
 
 
-def _decide(nominal: Nominal, missed: Missed, now: datetime) -> Due:
+def _decide(nominal: Nominal, missed: Missed, now: datetime, shut: str | None) -> Due:
     late = now - nominal.at
     minutes = f"{late // _MINUTE} min late"
     grace = f"the grace of {missed.grace // _MINUTE} min"
     if late <= missed.grace:
         reason = "on time" if late < _MINUTE else f"{minutes}, within {grace}"
         return Due(nominal=nominal, decision=Decision.OPEN, reason=reason)
+    if missed.policy is MissedPolicy.RUN_LATE and shut is not None:
+        reason = f"missed: {minutes}, too late to run: {shut}"
+        return Due(nominal=nominal, decision=Decision.MISSED, reason=reason)
     if missed.policy is MissedPolicy.RUN_LATE:
         return Due(nominal=nominal, decision=Decision.OPEN, reason=f"{minutes}, run late by policy")
     reason = f"missed: {minutes}, more than {grace}"
@@ -224,15 +241,6 @@ def _wall(instant: datetime, zone: ZoneInfo) -> datetime:
 
 def _offset(instant: datetime, zone: ZoneInfo) -> timedelta:
     return instant.astimezone(zone).utcoffset() or timedelta(0)
-
-
-def _resolve(wall: datetime, zone: ZoneInfo) -> Nominal:
-    """Find the first instant at or after this wall-clock time; gaps end at whole minutes."""
-    while True:
-        at = wall.replace(tzinfo=zone, fold=0).astimezone(UTC)
-        if _wall(at, zone) == wall:
-            return Nominal(at, wall.strftime(_KEY))
-        wall += _MINUTE
 
 
 def _walls(rule: Cron | PatchTuesday, start: datetime, *, back: bool = False) -> Iterator[datetime]:

@@ -30,7 +30,15 @@ from orchestrator.domain.record import (
     Resolution,
 )
 from orchestrator.domain.rollout import current_wave
-from orchestrator.domain.states import Failed, FailureClass, NeedsHuman, Outcome, Wait, Why
+from orchestrator.domain.states import (
+    Failed,
+    FailureClass,
+    NeedsHuman,
+    Outcome,
+    Queued,
+    Wait,
+    Why,
+)
 from orchestrator.domain.tally import is_bad
 from orchestrator.domain.view import RunView
 from orchestrator.domain.words import counted
@@ -149,6 +157,20 @@ def _reopened(view: RunView, moves: tuple[Move, ...]) -> Change:
     )
 
 
+def _hand_over(view: RunView, act: Act, now: datetime) -> tuple[Change, str]:
+    """Give VMs that still wait to the emergency run that asks for them. What has begun stays."""
+    if view.run.closed_at is not None:
+        return Change(), "nothing to do: the run has ended"
+    meant = [
+        op
+        for op in chosen(view, act)
+        if isinstance(op.state, Queued) and op.target.vm_id not in view.in_hand
+    ]
+    why = Why("in_other_run", act.because)
+    moves = tuple(_move(op, Dropped(now, why), act) for op in meant)
+    return Change(moves=moves), f"{counted(len(moves), 'VM')} handed over"
+
+
 def _granted(op: Operation, kind: GrantKind, why: Why, act: Act, now: datetime) -> Move:
     move = _move(op, Granted(now, Wait.GRANTED, why), act)
     grant = Grant(
@@ -187,6 +209,7 @@ _APPLIED: Final[Mapping[ActKind, Callable[[RunView, Act, datetime], tuple[Change
     ActKind.RESUME: _resume,
     ActKind.RETRY: _retry,
     ActKind.RESOLVE: _resolve,
+    ActKind.HAND_OVER: _hand_over,
 }
 
 

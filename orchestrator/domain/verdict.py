@@ -21,6 +21,10 @@ GUEST_CODES: Final = frozenset(
 5.3)."""
 
 
+WINDOW_EXCEEDED: Final = "window_exceeded"
+"""The reason code of an installation that ran out of its time, with nothing failed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Good:
     """Ended well."""

@@ -12,7 +12,7 @@ from heapq import heapify, heappop, heappush
 from typing import Final
 
 from orchestrator.domain.lanes import Errand, Lane, Lanes, Place, errand_of
-from orchestrator.domain.model import Run, VmId, Wave
+from orchestrator.domain.model import Freeze, Run, VmId, Wave
 from orchestrator.domain.operation import Operation
 from orchestrator.domain.outlook import Outlook
 from orchestrator.domain.polling import Pacing, attention_at
@@ -38,6 +38,10 @@ _TRYING: Final = (Preparing, Submitting, Unknown)
 
 class RunView:
     """One run and its operations, indexed by what falls due and by what may be started."""
+
+    freezes: tuple[Freeze, ...] = ()
+    """When nothing may start, as it was last read; the intent reads it anew, too. An emergency run
+    that somebody approved has none."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.run: Run = snapshot.run
@@ -155,6 +159,10 @@ class RunView:
         self._agenda = [entry for entry in self._agenda if entry[0] > now]
         heapify(self._agenda)
         yield from sorted(come)
+
+    def thaw(self, freezes: tuple[Freeze, ...]) -> None:
+        """Take in when nothing may start, unless an approver let this run override that."""
+        self.freezes = () if self.run.approved_by is not None else freezes
 
     def distrust(self, safe_mode: SafeMode | None) -> None:
         """Take in whether the database is believed; each safe mode has a survey of its own."""

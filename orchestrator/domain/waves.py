@@ -92,14 +92,17 @@ class Origin:
     opened_by: str
     now: datetime
     parent: RunId | None = None
+    approved_by: str | None = None
+    """Of an emergency run: who let it override freezes."""
 
 
 def open_run(
     origin: Origin, plan: PlanSpec, membership: Membership, elsewhere: Mapping[VmId, RunId]
 ) -> Opening:
-    """Build the rows of a run. VMs that wait in another open run are skipped there and then
-    (design 3.2)."""
+    """Build the rows of a run. VMs that wait in another open run are skipped there and then; an
+    emergency run has them instead (design 3.2)."""
     run_id, now = origin.run_id, origin.now
+    elsewhere = {} if origin.approved_by is not None else elsewhere
     run = Run(
         id=run_id,
         plan=plan,
@@ -109,6 +112,7 @@ def open_run(
         config_hash=origin.config_hash,
         opened_by=origin.opened_by,
         parent=origin.parent,
+        approved_by=origin.approved_by,
     )
     waves, operations = [], []
     for position, spec in enumerate(plan.waves, start=1):

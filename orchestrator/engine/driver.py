@@ -288,6 +288,7 @@ class Driver:
         heed = await self._store.heed(self.run.id)
         self.view.brake = heed.brake
         self.view.distrust(heed.safe_mode)
+        self.view.thaw(heed.freezes)
         for act in heed.acts:
             if not await self.book.record(apply(self.view, act, self._clock.now(), self._name)):
                 return

@@ -15,6 +15,7 @@ from orchestrator.domain.answer import (
     Unreadable,
     Untrackable,
 )
+from orchestrator.domain.carrying import carry_over, may_carry_over
 from orchestrator.domain.following import (
     arrived,
     late_truth,
@@ -36,7 +37,7 @@ from orchestrator.domain.operation import (
     Reported,
 )
 from orchestrator.domain.polling import next_watch
-from orchestrator.domain.record import AttemptEnd, AttemptUpdate, Move, Receipt, Watch
+from orchestrator.domain.record import AttemptEnd, AttemptUpdate, GrantKind, Move, Receipt, Watch
 from orchestrator.domain.result import Report
 from orchestrator.domain.rollout import Look, Poll, Recover
 from orchestrator.domain.states import InProgress, NeedsHuman, Submitting, Unknown, Verifying
@@ -159,7 +160,16 @@ class Follower:
             self._book.watch(op.target.vm_id, watch)
             return
         first = self._book.move(op, event, attempt=_update(op, event), report=report)
-        await self._book.moved(*self._with_verdict(first))
+        *earlier, last = self._with_verdict(first)
+        await self._book.moved(*earlier, await self._carried_over(last))
+
+    async def _carried_over(self, last: Move) -> Move:
+        """Let a VM that ran out of its time go on in a later window, where it still may."""
+        view, op = self._book.view, last.before
+        if not may_carry_over(view, op, last.event):
+            return last
+        used = await self._store.grants(op.run_id, op.target.vm_id, GrantKind.CARRY_OVER)
+        return carry_over(view, op, last.event, used) or last
 
     def _with_verdict(self, first: Move) -> Sequence[Move]:
         """An end that needs no look is judged in the transaction that records it."""

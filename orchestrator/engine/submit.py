@@ -18,6 +18,7 @@ from orchestrator.domain.answer import (
     Throttled,
     Unauthenticated,
 )
+from orchestrator.domain.hours import out_of_hours, wait_for_hours
 from orchestrator.domain.model import ActivityId, AttemptId
 from orchestrator.domain.operation import Began, Deferred, Intended, Operation
 from orchestrator.domain.record import AttemptEnd, AttemptUpdate, Receipt
@@ -38,6 +39,8 @@ from orchestrator.engine.doors import Doors
 from orchestrator.engine.reach import learn
 from orchestrator.ports import Order, Refused, Saved
 
+OUT_OF_HOURS = frozenset({"window", "freeze"})
+"""How the database refuses an intent that comes too late: as the plan would have."""
 _STALE_LOOK_S = 60.0
 """How old the look may be at the intent (design 5.0)."""
 
@@ -64,6 +67,8 @@ class Submitter:
             return
         if not takes_starts(self._book.view):
             await self._unwind(op, self._held())
+            return
+        if await self._out_of_hours(op):
             return
         looked_at = self._clock.monotonic()
         seen = await self._arm.look(op.target.vm_id)
@@ -98,6 +103,8 @@ class Submitter:
         if reason is not None:
             await self._unwind(op, reason)
             return
+        if await self._out_of_hours(op):
+            return
         attempt = AttemptId(self._new_id())
         # What is left to send counts from the commit; this is a little earlier.
         before_commit = self._clock.monotonic()
@@ -114,8 +121,21 @@ class Submitter:
         if code == "busy" and isinstance(op.state, Preparing):
             event = busy(op.state.busy_since, reason, self._clock.now())
             await self._book.moved(self._book.move(op, event))
+        elif code in OUT_OF_HOURS:
+            why, now = Why(code, reason), self._clock.now()
+            event = wait_for_hours(self._book.view, op, why, now)
+            await self._book.moved(self._book.move(op, event))
         else:
             await self._unwind(op, reason, self._clock.now() + AGAIN)
+
+    async def _out_of_hours(self, op: Operation) -> bool:
+        """Give the slot back where the window has closed or a freeze has begun: nothing was
+        sent."""
+        event = out_of_hours(self._book.view, op, self._clock.now())
+        if event is None:
+            return False
+        await self._book.moved(self._book.move(op, event))
+        return True
 
     def _held(self) -> str:
         view = self._book.view

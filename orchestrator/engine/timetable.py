@@ -6,15 +6,19 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from orchestrator.domain.model import RunId
-from orchestrator.domain.record import Fact, Fire, FireResult
+from orchestrator.domain.model import RunId, WaveSpec
+from orchestrator.domain.record import Fact, Fire, FireResult, Rest
 from orchestrator.domain.schedule import Decision, Due, Schedule, due, fires
 from orchestrator.domain.states import Why
+from orchestrator.domain.window import shut
 from orchestrator.engine.waiting import changed_or_slept
 from orchestrator.ports import Clock, InventoryError, Observer, Store, StoreUnavailableError
 
 LONGEST_SLEEP = timedelta(seconds=30)
 """A clock may jump and a machine may sleep: nothing is waited for in one piece (reliability A5)."""
+
+_WAITED = "it waited for the plan's earlier run to end"
+_ONE_WAITS = "an earlier fire of this plan waits already"
 
 Open = Callable[[Fire], Awaitable[Fire | None]]
 """Opens the run of a fire in the transaction that notes it, and returns None; or returns the fire
@@ -28,6 +32,8 @@ class Entry:
     plan: str
     schedule: Schedule
     open: Open
+    first_wave: WaveSpec | None = None
+    """Whose hours decide whether a missed fire may still be run late; None: any time will do."""
 
 
 class Timetable:
@@ -81,11 +87,39 @@ class Timetable:
         rule = _written(entry.schedule)
         next_fire = coming.at if coming else None
         first_seen = await self._store.see_schedule(entry.plan, rule, next_fire, now)
-        fired = await self._store.fired(entry.plan)
-        for item in due(entry.schedule, first_seen=first_seen, fired=fired, now=now):
-            await self._fire(entry, item, now)
+        state = await self._store.schedule_state(entry.plan)
+        rest = state.rest if state.rest is not None and state.rest.holds(now) else None
+        fired = [*await self._store.fired(entry.plan)]
+        if state.queued is not None:
+            fired.append(state.queued.local)
+            await self._open_queued(entry, state.queued, rest, now)
+        closed = await self._shut(entry, now)
+        for item in due(entry.schedule, first_seen=first_seen, fired=fired, now=now, shut=closed):
+            await self._fire(entry, item, rest, now)
 
-    async def _fire(self, entry: Entry, item: Due, now: datetime) -> None:
+    async def _shut(self, entry: Entry, now: datetime) -> str | None:
+        """Say why nothing could start now, if so."""
+        if entry.first_wave is None:
+            return None
+        why = shut(entry.first_wave, await self._store.freezes(), now)
+        return why.text if why is not None else None
+
+    async def _open_queued(
+        self, entry: Entry, queued: Fire, rest: Rest | None, now: datetime
+    ) -> None:
+        """Open the run of a fire that waits, if the plan's open run has ended."""
+        fire = replace(queued, at=now, result=FireResult.OPENED, reason=_WAITED)
+        ended = await self._opened(entry, fire, rest)
+        if ended is not None and ended.result is not FireResult.QUEUED:
+            await self._store.fire(ended)
+            self._tell(ended)
+
+    async def _opened(self, entry: Entry, fire: Fire, rest: Rest | None) -> Fire | None:
+        if rest is not None:
+            return replace(fire, result=FireResult.SKIPPED, reason=rest.text)
+        return await entry.open(fire)
+
+    async def _fire(self, entry: Entry, item: Due, rest: Rest | None, now: datetime) -> None:
         fire = Fire(
             plan=entry.plan,
             local=item.nominal.local,
@@ -97,14 +131,19 @@ class Timetable:
             await self._store.fire(replace(fire, result=FireResult.MISSED))
             self._observer.troubled(f"schedule of plan {entry.plan}", item.reason)
             return
-        ended = await entry.open(fire)
+        ended = await self._opened(entry, fire, rest)
+        if ended is not None and ended.result is FireResult.QUEUED:
+            if await self._store.queue_fire(ended):
+                self._tell(ended)
+                return
+            ended = replace(ended, result=FireResult.SKIPPED, reason=_ONE_WAITS)
         if ended is not None and await self._store.fire(ended):
             self._tell(ended)
 
     def _tell(self, fire: Fire) -> None:
         """A fire that an open run or a fleet-wide halt skipped is as it should be: a notice, and no
         trouble."""
-        if fire.result is not FireResult.SKIPPED:
+        if fire.result not in {FireResult.SKIPPED, FireResult.QUEUED}:
             self._observer.troubled(f"schedule of plan {fire.plan}", fire.reason)
             return
         detail = {"plan": fire.plan, "local": fire.local}

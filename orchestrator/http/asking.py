@@ -5,13 +5,14 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from orchestrator.domain.model import RunId, VmId
-from orchestrator.domain.record import ActKind, Resolution
+from orchestrator.domain.record import ActKind, Emergency, Resolution
 
 OPEN: Final = "run"
 """The one act that opens a run; all others but the next are an `ActKind`."""
@@ -49,6 +50,19 @@ class OpenPlan:
 
     plan: str
     actor: str
+    emergency: Emergency | None = None
+    """Who lets the run override freezes, and why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """Disable a plan's schedule, perhaps until some time, or enable it again."""
+
+    plan: str
+    enable: bool
+    until: datetime | None
+    actor: str
+    because: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,10 +110,23 @@ class _Body(BaseModel):
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-    act: Literal["pause", "resume", "halt", "cancel", "retry", "resolve", "run", "confirm"]
+    act: Literal[
+        "pause",
+        "resume",
+        "halt",
+        "cancel",
+        "retry",
+        "resolve",
+        "run",
+        "confirm",
+        "disable",
+        "enable",
+    ]
     run: _Name | None = None
     all: Literal[True] | None = None
     plan: _Name | None = None
+    approved_by: _Name | None = None
+    until: AwareDatetime | None = None
     vms: Annotated[list[_Vm], Field(min_length=1)] | None = None
     wave: _Name | None = None
     reason_code: _Name | None = None
@@ -112,7 +139,9 @@ class _Body(BaseModel):
 _ALWAYS = {"act", "because", "actor", "id"}
 _CHOICE = {"vms", "wave", "reason_code"}
 _TAKES: Final[Mapping[str, set[str]]] = {
-    OPEN: {"plan"},
+    OPEN: {"plan", "approved_by"},
+    "disable": {"plan", "until"},
+    "enable": {"plan"},
     "pause": {"run"},
     "resume": {"run", "all"},
     "halt": {"run", "all"},
@@ -123,6 +152,8 @@ _TAKES: Final[Mapping[str, set[str]]] = {
 }
 _NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
     OPEN: ("plan",),
+    "disable": ("plan", "because"),
+    "enable": ("plan", "because"),
     "pause": (),
     "resume": ("because",),
     "halt": ("because",),
@@ -133,7 +164,7 @@ _NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
-def read(body: bytes) -> Steer | Fleet | OpenPlan | Confirm | Unclear:
+def read(body: bytes) -> Steer | Fleet | OpenPlan | Schedule | Confirm | Unclear:
     """Read the body of `POST /api/v1/acts`."""
     try:
         given = json.loads(body.decode("utf-8"), object_pairs_hook=_once)
@@ -171,6 +202,8 @@ def _unfit(given: Mapping[str, Any]) -> Iterator[str]:
     for key in _NEEDS[act]:
         if key not in there:
             yield f"{key}: {act} needs it"
+    if act == OPEN and "approved_by" in there and "because" not in there:
+        yield "because: a run that somebody approved needs it"
     if {"run", "all"} <= there and _TAKES[act] >= {"run", "all"}:
         yield f"all: {act} takes a run or all, not both"
     known = {field.alias or name for name, field in _Body.model_fields.items()}
@@ -185,10 +218,24 @@ def _told(error: ValidationError) -> Iterator[str]:
         yield f"{where}: {what[:1].lower()}{what[1:]}"
 
 
-def _value(asked: _Body) -> Steer | Fleet | OpenPlan | Confirm:
+def _emergency(asked: _Body) -> Emergency | None:
+    if asked.approved_by is None:
+        return None
+    return Emergency(approved_by=asked.approved_by, because=asked.because or "")
+
+
+def _value(asked: _Body) -> Steer | Fleet | OpenPlan | Schedule | Confirm:
     actor = asked.actor or _NOBODY
     if asked.act == OPEN:
-        return OpenPlan(plan=asked.plan or "", actor=actor)
+        return OpenPlan(plan=asked.plan or "", actor=actor, emergency=_emergency(asked))
+    if asked.act in {"disable", "enable"}:
+        return Schedule(
+            plan=asked.plan or "",
+            enable=asked.act == "enable",
+            until=asked.until,
+            actor=actor,
+            because=asked.because or "",
+        )
     if asked.act == CONFIRM:
         return Confirm(actor=actor, because=asked.because or "")
     if asked.all:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from orchestrator.domain.model import RunId
-from orchestrator.domain.record import Act, SafeMode
+from orchestrator.domain.record import Act, Emergency, SafeMode
 from orchestrator.ports import Clock, Observer
 from orchestrator.service import Asked, NotOpened, Opened
 
@@ -32,7 +32,18 @@ class Acts(Protocol):
     async def confirm(self, actor: str, because: str, /) -> str:
         """End the database's safe mode (`Service.confirm`), likewise."""
 
-    async def open(self, plan: str, actor: str, /) -> Opened | NotOpened:
+    async def disable_schedule(
+        self, plan: str, until: datetime | None, actor: str, because: str, /
+    ) -> str:
+        """Let a plan's schedule rest (`Service.disable_schedule`). Raises `LookupError` when no
+        plan of this name has one."""
+
+    async def enable_schedule(self, plan: str, actor: str, because: str, /) -> str:
+        """End that rest (`Service.enable_schedule`), likewise."""
+
+    async def open(
+        self, plan: str, actor: str, emergency: Emergency | None = None, /
+    ) -> Opened | NotOpened:
         """Open a run of a configured plan now.
 
         Raises `LookupError` when there is no such plan, `InventoryError` when Azure would not list.

@@ -9,7 +9,7 @@ from aiohttp import web
 from orchestrator.domain.model import RunId
 from orchestrator.domain.record import Act, ActKind
 from orchestrator.http.answering import answer, refusal
-from orchestrator.http.asking import Confirm, Fleet, OpenPlan, Steer, Unclear, read
+from orchestrator.http.asking import Confirm, Fleet, OpenPlan, Schedule, Steer, Unclear, read
 from orchestrator.http.behind import Door
 from orchestrator.service import Asked, NotOpened, Opened
 
@@ -37,6 +37,8 @@ class Steering:
                 return await self._open(wish)
             case Fleet() as wish:
                 return await self._brake(wish)
+            case Schedule() as wish:
+                return await self._schedule(wish)
             case Confirm(actor=actor, because=because):
                 doing = self._door.acts.confirm(actor, because)
                 return answer(200, {"said": await _within(self._door.patience.answer, doing)})
@@ -59,11 +61,23 @@ class Steering:
     async def _open(self, wish: OpenPlan) -> web.Response:
         limit = self._door.patience.opening
         try:
-            came = await _within(limit, self._door.acts.open(wish.plan, wish.actor))
+            came = await _within(limit, self._door.acts.open(wish.plan, wish.actor, wish.emergency))
         except LookupError as error:
             _only_ours(error)
             return refusal(404, "unknown_plan", f"there is no plan {wish.plan}")
         return self._told(came)
+
+    async def _schedule(self, wish: Schedule) -> web.Response:
+        acts = self._door.acts
+        if wish.enable:
+            doing = acts.enable_schedule(wish.plan, wish.actor, wish.because)
+        else:
+            doing = acts.disable_schedule(wish.plan, wish.until, wish.actor, wish.because)
+        try:
+            return answer(200, {"said": await _within(self._door.patience.answer, doing)})
+        except LookupError as error:
+            _only_ours(error)
+            return refusal(404, "unknown_plan", f"there is no plan {wish.plan} with a schedule")
 
     async def _brake(self, wish: Fleet) -> web.Response:
         acts = self._door.acts

@@ -21,7 +21,7 @@ from sqlalchemy import (
 from orchestrator.domain.answer import Tracker
 from orchestrator.domain.model import ActivityId, AttemptId, RunId, VmId
 from orchestrator.domain.operation import Intended, Operation
-from orchestrator.domain.record import AttemptUpdate, Grant, Lease, Move, Receipt
+from orchestrator.domain.record import AttemptUpdate, Grant, GrantKind, Lease, Move, Receipt
 from orchestrator.domain.result import Patch, Report
 from orchestrator.store import rows, schema, statements
 
@@ -121,6 +121,14 @@ def grant(connection: Connection, given: Sequence[Grant]) -> None:
     """Insert grants: there is one for each attempt number of an operation."""
     if given:
         connection.execute(_permission.insert(), [rows.grant_to_row(each) for each in given])
+
+
+def grants(connection: Connection, run_id: RunId, vm: VmId, kind: GrantKind) -> int:
+    """Count the grants of a kind that a VM of a run has had."""
+    mine = (_permission.c.run_id == run_id, _permission.c.vm_id == vm, _permission.c.kind == kind)
+    return connection.execute(
+        select(func.count()).select_from(_permission).where(*mine)
+    ).scalar_one()
 
 
 def learn(connection: Connection, known: Sequence[AttemptUpdate]) -> None:

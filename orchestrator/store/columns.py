@@ -1,6 +1,6 @@
 """Columns and indexes as the tables spell them. No table is here."""
 
-from sqlalchemy import Boolean, Column, Connection, Index, Integer, event
+from sqlalchemy import Boolean, Column, Connection, Index, Integer, MetaData, event
 from sqlalchemy import text as sql
 
 from orchestrator.store.column_types import Moment, PlainText
@@ -12,6 +12,8 @@ NAMES = {
     "uq": "uq_%(table_name)s_%(column_0_name)s",
 }
 """How constraints and indexes are called."""
+metadata = MetaData(naming_convention=NAMES)
+"""All tables of the database."""
 
 
 def text(name: str, *, null: bool = False) -> Column[str]:

@@ -5,11 +5,13 @@ default reads from an old document as that default. What reads and writes is mad
 document is: the views need none.
 """
 
-from functools import cache
+from datetime import timedelta
+from functools import cache, lru_cache
 
 from pydantic import TypeAdapter
 
-from orchestrator.domain.model import PlanSpec, VmId, WaveSpec
+from orchestrator.domain.model import Hours, PlanSpec, VmId, WaveSpec
+from orchestrator.domain.window import needed
 
 
 @cache
@@ -45,6 +47,22 @@ def wave_text(wave: WaveSpec) -> str:
 def wave_from(text: str) -> WaveSpec:
     """Read a configured wave. Raises `ValueError` where the text is not one."""
     return _wave().validate_json(text)
+
+
+@cache
+def _hours() -> TypeAdapter[tuple[Hours, timedelta]]:
+    return TypeAdapter(tuple[Hours, timedelta])
+
+
+def hours_text(wave: WaveSpec) -> str:
+    """Write when the VMs of a wave may start, and the time that each may need."""
+    return _hours().dump_json((wave.hours, needed(wave))).decode()
+
+
+@lru_cache(maxsize=1000)  # each intent asks, and the few waves of open runs have one text each
+def hours_from(text: str) -> tuple[Hours, timedelta]:
+    """Read when the VMs of a wave may start, and the time that each may need."""
+    return _hours().validate_json(text)
 
 
 def vms_text(vms: tuple[VmId, ...]) -> str:

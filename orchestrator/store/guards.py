@@ -189,6 +189,7 @@ _RUNS: Final = (
 _ATTEMPT_S_RUN: Final = "(SELECT a.run_id FROM attempt a WHERE a.id = OLD.attempt_id)"
 _INSERT_ONLY: Final = (
     "event", "receipt", "permission", "result", "act", "act_done", "fire", "pruned",
+    "emergency", "hours",
 )  # fmt: skip
 _RUN_OF: Final = {
     "run": "OLD.id",
@@ -200,6 +201,8 @@ _RUN_OF: Final = {
     "result": _ATTEMPT_S_RUN,
     "event": "OLD.run_id",
     "act": "OLD.run_id",
+    "emergency": "OLD.run_id",
+    "hours": "OLD.run_id",
     "act_done": "(SELECT b.run_id FROM act b WHERE b.id = OLD.act_id)",
 }
 """Where a row says to which run it belongs: it goes only after that run's row in `pruned` came,

@@ -1,28 +1,32 @@
 """Intents: the rows that say "we are about to send", and what may stand in their way.
 
 Whatever forbids a start is read in the intent's own transaction (design 5.2): the lease, the run
-and its wave, the fleet-wide brake, whether the database is believed, who holds the VM, and whether
-the attempt is allowed. What is refused has written nothing.
+and its wave, the fleet-wide brake, whether the database is believed, the wave's hours and the
+freezes, who holds the VM, and whether the attempt is allowed. What is refused has written nothing.
 """
 
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, select, true
+from sqlalchemy import Connection, Row, bindparam, exists, select, true
 from sqlalchemy.exc import IntegrityError
 
 from orchestrator.domain.model import RunId, VmId
 from orchestrator.domain.operation import Intended, Operation
 from orchestrator.domain.record import Change, Lease, Move
+from orchestrator.domain.window import beyond
 from orchestrator.ports import Refused, Saved, Stale
 from orchestrator.store import (
     attempts,
     brakes,
     decisions,
+    documents,
     events,
+    freezes,
     incarnation,
     leases,
     operations,
@@ -31,7 +35,7 @@ from orchestrator.store import (
 from orchestrator.store.lines import move_line
 from orchestrator.store.unit import UndoneError
 
-_run, _wave = schema.run, schema.wave
+_run, _wave, _hours = schema.run, schema.wave, schema.hours
 _DOORS: Final = (
     select(
         _run.c.status.label("run"),
@@ -39,6 +43,11 @@ _DOORS: Final = (
         _wave.c.name,
         *brakes.COLUMNS,
         *incarnation.COLUMNS,
+        select(_hours.c.document)
+        .where(_hours.c.run_id == _run.c.id, _hours.c.wave == _wave.c.position)
+        .scalar_subquery()
+        .label("hours"),
+        exists().where(schema.emergency.c.run_id == _run.c.id).label("emergency"),
     )
     .join(_wave, _wave.c.run_id == _run.c.id)
     .join(schema.brake, true())
@@ -100,7 +109,7 @@ class _Door:
     def read(cls, connection: Connection, run_id: RunId, moves: Sequence[Move]) -> "_Door":
         waves = sorted({move.before.wave for move in moves})
         return cls(
-            closed={wave: _closed(connection, run_id, wave) for wave in waves},
+            closed={wave: _closed(connection, run_id, wave, moves) for wave in waves},
             versions=operations.versions(connection, run_id, moves),
             holders=operations.holders(connection, run_id, moves),
             taken=attempts.taken(connection, run_id, [move.before for move in moves]),
@@ -132,9 +141,11 @@ class _Door:
         return None
 
 
-def _closed(connection: Connection, run_id: RunId, wave: int) -> Refused | None:
-    """Lock the run, the wave and the brake against a halt, and see that all let VMs start, and
-    that the database may be believed."""
+def _closed(
+    connection: Connection, run_id: RunId, wave: int, moves: Sequence[Move]
+) -> Refused | None:
+    """Lock the run, the wave and the brake against a halt, and see that all let VMs start, that
+    the database may be believed, and that the wave's hours and the freezes let start now."""
     row = connection.execute(_DOORS, {"the_run": run_id, "the_position": wave}).one()
     if (safe_mode := incarnation.from_row(row)) is not None:
         return Refused("safe_mode", safe_mode.text)
@@ -144,7 +155,23 @@ def _closed(connection: Connection, run_id: RunId, wave: int) -> Refused | None:
         return Refused("run_not_open", f"the run is {row.run}")
     if row.wave != "open":
         return Refused("wave_not_open", f"the wave {row.name} is {row.wave}")
-    return None
+    return _out_of_hours(connection, row, [m.event.at for m in moves if m.before.wave == wave])
+
+
+def _out_of_hours(
+    connection: Connection, row: Row[*tuple[Any, ...]], times: Sequence[datetime]
+) -> Refused | None:
+    """See that the intents of a wave, all of one moment, come in its window, with room for what a
+    VM may need, and in no freeze. The freezes are read after the brake's row was locked: nobody
+    has replaced them since."""
+    first, last = min(times), max(times)
+    if not row.emergency and (held := freezes.between(connection, first, last)) is not None:
+        return Refused("freeze", f"the freeze {held.name} lasts until {held.ends:%Y-%m-%d %H:%M}Z")
+    if row.hours is None:
+        return None
+    hours, needs = documents.hours_from(row.hours)
+    why = beyond(hours, needs, first) or beyond(hours, needs, last)
+    return None if why is None else Refused(why.code, why.text)
 
 
 # ------------------------------------------------------------------------------- what is written

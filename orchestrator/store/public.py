@@ -74,7 +74,12 @@ _ATTEMPTS: Final = _view(
     "http_status:number activity_id verdict superseded_verdict",
 )
 _EVENTS: Final = _view("v_events", "seq:number at:time run_id vm_id event actor why detail")
-_SCHEDULES: Final = _view("v_schedules", "plan next_fire:time last_fire:time last_result")
+_SCHEDULES: Final = _view(
+    "v_schedules",
+    "plan next_fire:time last_fire:time last_result disabled_at:time disabled_until:time",
+    "disabled_by disabled_because queued_fire",
+)
+_FREEZES: Final = _view("v_freezes", "name begins:time ends:time source")
 _DATABASE: Final = _view(
     "v_database", "incarnation confirmed:number safe_since:time safe_code safe_reason"
 )
@@ -148,5 +153,6 @@ _ORDER: Final[Mapping[str, Sequence[ColumnElement[Any]]]] = {
     "v_attempts": (_ATTEMPTS.c.intent_at, _ATTEMPTS.c.client_request_id),
     "v_events": (_EVENTS.c.run_id, _EVENTS.c.seq),
     "v_schedules": (_SCHEDULES.c.plan,),
+    "v_freezes": (_FREEZES.c.begins, _FREEZES.c.ends, _FREEZES.c.name),
     "v_database": (_DATABASE.c.incarnation,),
 }

@@ -57,7 +57,13 @@ def run_from_row(row: Row) -> Run:
         closed_at=row["closed_at"],
         parent=None if row["parent"] is None else RunId(row["parent"]),
         version=row["version"],
+        approved_by=row.get("approved_by"),
     )
+
+
+def emergency_to_row(run: Run) -> Values:
+    """Flatten who let an emergency run override freezes."""
+    return {"run_id": run.id, "approved_by": run.approved_by}
 
 
 def wave_to_row(run_id: RunId, wave: Wave) -> Values:

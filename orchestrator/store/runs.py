@@ -1,6 +1,7 @@
 """Runs: opened with all their rows, named, and read as one picture."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from operator import attrgetter
 from typing import Any, Final
@@ -9,11 +10,12 @@ from sqlalchemy import Connection, RowMapping, Select, bindparam, exists, or_, s
 
 from orchestrator.domain.model import AttemptId, Run, RunId, VmId, Wave
 from orchestrator.domain.operation import Operation
-from orchestrator.domain.record import Fact, Fire, Receipt, Snapshot, Watch
+from orchestrator.domain.record import Act, Fact, Fire, Receipt, Snapshot, Watch
 from orchestrator.ports import DamagedError, Refused, Saved
 from orchestrator.store import (
     acts,
     brakes,
+    documents,
     events,
     incarnation,
     leases,
@@ -41,28 +43,51 @@ _STATES: Final = (
 )
 
 
-def open_run(
-    connection: Connection,
-    run: Run,
-    waves: Sequence[Wave],
-    operations: Sequence[Operation],
-    facts: Sequence[Fact],
-    fire: Fire | None,
-) -> Saved | Refused:
-    """Insert a run with its waves, operations, log and fire."""
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """All rows of a new run, and what it asks of other runs."""
+
+    run: Run
+    waves: Sequence[Wave]
+    operations: Sequence[Operation]
+    facts: Sequence[Fact]
+    fire: Fire | None
+    asks: Sequence[Act]
+
+
+def open_run(connection: Connection, new: Opened) -> Saved | Refused:
+    """Insert a run with its waves, operations, log, fire and acts on others."""
+    run, waves, operations, fire = new.run, new.waves, new.operations, new.fire
     answer = _known(connection, run) or _in_the_way(connection, run, fire)
     if answer is not None:
         return answer
     connection.execute(_run.insert(), rows.run_to_row(run))
+    if run.approved_by is not None:
+        connection.execute(schema.emergency.insert(), rows.emergency_to_row(run))
     if waves:
         connection.execute(_wave.insert(), [rows.wave_to_row(run.id, wave) for wave in waves])
+        _insert_hours(connection, run.id, waves)
     if operations:
         connection.execute(_operation.insert(), [operation_to_row(op) for op in operations])
     if fire is not None:
         schedules.fire(connection, fire)
-    events.append(connection, run.id, opening_lines(run, waves, operations, facts))
+    events.append(connection, run.id, opening_lines(run, waves, operations, new.facts))
+    for act in new.asks:
+        acts.ask(connection, act)
     notices.tell(connection, run.id)
     return Saved()
+
+
+def _insert_hours(connection: Connection, run_id: RunId, waves: Sequence[Wave]) -> None:
+    """Write the windows of waves beside their specification, which may be large: each intent reads
+    them."""
+    windowed = [
+        {"run_id": run_id, "wave": wave.position, "document": documents.hours_text(wave.spec)}
+        for wave in waves
+        if wave.spec.hours.windows
+    ]
+    if windowed:
+        connection.execute(schema.hours.insert(), windowed)
 
 
 def open_run_of(connection: Connection, plan: str) -> RunId | None:
@@ -122,7 +147,9 @@ def load(connection: Connection, run_id: RunId) -> Snapshot:
 
 
 def _loaded(connection: Connection, run_id: RunId) -> Snapshot:
-    row = connection.execute(select(_run).where(_run.c.id == run_id)).mappings().one()
+    approver = select(schema.emergency.c.approved_by).where(schema.emergency.c.run_id == _run.c.id)
+    columns = select(_run, approver.scalar_subquery().label("approved_by"))
+    row = connection.execute(columns.where(_run.c.id == run_id)).mappings().one()
     waves = select(_wave).where(_wave.c.run_id == run_id).order_by(_wave.c.position)
     operations, watches = _operations(connection, run_id)
     return Snapshot(

@@ -1,4 +1,5 @@
 """The tables, and nothing else: Alembic's target. The public face of the database is its views.
+Those about time stand in `time_tables.py`.
 
 Times are `Moment`, text is `PlainText`, a JSON document is text. Which rows may change, and how,
 is held by the triggers of `guards.py`.
@@ -12,15 +13,16 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     LargeBinary,
-    MetaData,
     PrimaryKeyConstraint,
     Table,
 )
 
 from orchestrator.store.column_types import PlainText
-from orchestrator.store.columns import NAMES, flag, number, only, text, time
+from orchestrator.store.columns import flag, metadata, number, only, text, time
+from orchestrator.store.time_tables import emergency, frozen, hours, queued_fire, schedule_rest
 
-metadata = MetaData(naming_convention=NAMES)
+__all__ = ["emergency", "frozen", "hours", "metadata", "queued_fire", "schedule_rest"]
+
 ONE_HOLDER: Final = "uq_operation_vm_id_held"
 """The index that lets a VM be in flight in one run only."""
 LEFT: Final = "state IN ('needs_human', 'verifying')"

@@ -6,7 +6,7 @@ from typing import Any, Protocol, TypeVar
 
 from orchestrator.domain.answer import Tracker
 from orchestrator.domain.durations import Lasted
-from orchestrator.domain.model import ActivityId, AttemptId, Run, RunId, VmId, Wave
+from orchestrator.domain.model import ActivityId, AttemptId, Freeze, Run, RunId, VmId, Wave
 from orchestrator.domain.operation import Operation
 from orchestrator.domain.record import (
     Act,
@@ -14,13 +14,16 @@ from orchestrator.domain.record import (
     Change,
     Fact,
     Fire,
+    GrantKind,
     Heed,
     Lease,
     Move,
     Overview,
     Receipt,
+    Rest,
     SafeMode,
     Snapshot,
+    ScheduleState,
     Watch,
 )
 from orchestrator.ports import Refused, Saved, Stale
@@ -29,6 +32,7 @@ from orchestrator.store import (
     brakes,
     decisions,
     events,
+    freezes,
     incarnation,
     intents,
     late,
@@ -73,9 +77,11 @@ class SqlStore:
         operations: Sequence[Operation],
         facts: Sequence[Fact],
         fire: Fire | None,
+        acts: Sequence[Act] = (),
     ) -> Saved | Refused:
-        """Insert a run with all its rows, and the fire that opened it."""
-        return await self._write(lambda c: runs.open_run(c, run, waves, operations, facts, fire))
+        """Insert a run with all its rows, the fire that opened it, and what it asks of others."""
+        rows_of = runs.Opened(run, waves, operations, facts, fire, acts)
+        return await self._write(lambda c: runs.open_run(c, rows_of))
 
     async def open_run_of(self, plan: str) -> RunId | None:
         """Name the plan's open run, if there is one."""
@@ -123,6 +129,10 @@ class SqlStore:
         """Tell whether an installation with this id belongs to any attempt in this database."""
         return await self._read(lambda c: attempt_rows.knows(c, activity))
 
+    async def grants(self, run_id: RunId, vm: VmId, kind: GrantKind) -> int:
+        """Count the grants of a kind that a VM of a run has had."""
+        return await self._read(lambda c: attempt_rows.grants(c, run_id, vm, kind))
+
     async def durations(self, most: int) -> Sequence[Lasted]:
         """Read how long the newest installations lasted, at most so many."""
         return await self._read(lambda c: lengths.newest(c, most))
@@ -168,6 +178,7 @@ class SqlStore:
                 brake=brakes.read(c),
                 safe_mode=incarnation.safe_mode(c),
                 acts=tuple(acts.waiting(c, run_id)),
+                freezes=freezes.read(c),
             )
         )
 
@@ -185,6 +196,16 @@ class SqlStore:
             lambda c: brakes.lift(c, Brake(at=at, actor=actor, because=because))
         )
 
+    async def freezes(self) -> tuple[Freeze, ...]:
+        """Read when nothing may start."""
+        return await self._read(freezes.read)
+
+    async def replace_freezes(
+        self, source: str, wanted: Sequence[Freeze], at: datetime, actor: str
+    ) -> bool:
+        """Let a configuration have these freezes. False: it had them."""
+        return await self._write(lambda c: freezes.replace(c, source, wanted, at, actor))
+
     async def safe_mode(self) -> SafeMode | None:
         """Read whether the database is in safe mode."""
         return await self._read(incarnation.safe_mode)
@@ -196,6 +217,22 @@ class SqlStore:
     async def fire(self, fire: Fire) -> bool:
         """Insert a fire that opened no run. False: it is already there."""
         return await self._write(lambda c: schedules.fire(c, fire))
+
+    async def queue_fire(self, fire: Fire) -> bool:
+        """Let a fire wait for the plan's open run to end. False: another waits, or it has fired."""
+        return await self._write(lambda c: schedules.queue(c, fire))
+
+    async def schedule_state(self, plan: str) -> ScheduleState:
+        """Read whether a plan's schedule rests, and which of its fires waits."""
+        return await self._read(lambda c: schedules.schedule_state(c, plan))
+
+    async def disable_schedule(self, rest: Rest) -> None:
+        """Let a plan's schedule rest."""
+        await self._write(lambda c: schedules.disable(c, rest))
+
+    async def enable_schedule(self, by: Rest) -> bool:
+        """End the rest of a plan's schedule. False: there was none."""
+        return await self._write(lambda c: schedules.enable(c, by))
 
     async def see_schedule(
         self, plan: str, rule: str, next_fire: datetime | None, now: datetime

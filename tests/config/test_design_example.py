@@ -11,11 +11,11 @@ http: {listen: 127.0.0.1:8470}
 defaults: {timezone: Europe/Berlin, max_duration: 90m, reboot: if_required,
   missed: {policy: skip, grace: 30m}, overlap: skip}
 limits: {in_flight: 400, per: {subscription_region: 150, zone: 50%, "tag:cluster": 1}}  # later
-freezes: [{name: Black Week, from: 2026-11-23, to: 2026-11-30}]  # later
+freezes: [{name: Black Week, from: 2026-11-23, to: 2026-11-30}]
 plans:
   - name: monthly
     schedule: {patch_tuesday: +4d, at: "22:00"}
-    window: {start: "22:00", length: 4h}  # later
+    window: {start: "22:00", length: 4h}
     deadline: 14d
     patches:
       windows: {classifications: [Critical, Security]}

@@ -8,7 +8,7 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # i
 
 from orchestrator.config.document import read
 from orchestrator.config.explaining import models_in
-from orchestrator.config.keys import Keys
+from orchestrator.config.keys import Keys, names_of
 from orchestrator.config.later import KEYS
 from orchestrator.config.loading import load
 from orchestrator.config.models import Config
@@ -70,7 +70,7 @@ def every_key() -> set[str]:
     while waiting:
         model = waiting.pop()
         seen.append(model)
-        keys |= set(model.model_fields)
+        keys |= set(names_of(model))
         inner = [m for field in model.model_fields.values() for m in models_in(field.annotation)]
         waiting += [each for each in inner if each not in seen]
     return keys

@@ -268,7 +268,7 @@ POLL_ANSWERS: list[a.PollAnswer] = [
 ]
 ACTS = (
     [None] * 40
-    + [(kind, None) for kind in ActKind if kind is not ActKind.RESOLVE]
+    + [(kind, None) for kind in ActKind if kind not in {ActKind.RESOLVE, ActKind.HAND_OVER}]
     + [
         (ActKind.RESUME, None),
         (ActKind.RESUME, None),

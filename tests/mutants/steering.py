@@ -282,10 +282,8 @@ MUTANTS: Final = (
             ),
             Edit(
                 _OPERATION,
-                "        case Failed() | Verifying() | NeedsHuman(), Granted(at, wait, why):\n",
-                "        case Failed() | Succeeded() | Verifying() | NeedsHuman(), Granted(\n"
-                "            at, wait, why\n"
-                "        ):\n",
+                "        case Failed() | Verifying() | NeedsHuman(), Granted(",
+                "        case Failed() | Succeeded() | Verifying() | NeedsHuman(), Granted(",
             ),
         ),
     ),

@@ -2,15 +2,16 @@
 list."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 import pytest
 
-from orchestrator.domain.record import Fire, FireResult
+from orchestrator.domain.model import Freeze, Hours, Window
+from orchestrator.domain.record import Fire, FireResult, Rest
 from orchestrator.domain.schedule import Cron, Missed, MissedPolicy, Schedule
 from orchestrator.engine.timetable import Entry, Timetable
 from orchestrator.ports import InventoryError
-from tests.kit.stage import machines, staged
+from tests.kit.stage import a_ring, machines, staged
 
 NIGHTLY = Schedule(rule=Cron(expression="0 2 * * *"), timezone="Europe/Berlin")
 EVENING = datetime(2026, 1, 10, 20, 0, tzinfo=UTC)
@@ -42,8 +43,8 @@ async def night(any_database_url):
         yield on
 
 
-def a_timetable(on, opener, schedule=NIGHTLY):
-    entry = Entry(plan="nightly", schedule=schedule, open=opener)
+def a_timetable(on, opener, schedule=NIGHTLY, first_wave=None):
+    entry = Entry(plan="nightly", schedule=schedule, open=opener, first_wave=first_wave)
     return Timetable(store=on.store, clock=on.clock, observer=on.witness, entries=[entry])
 
 
@@ -139,3 +140,162 @@ async def test_a_fire_that_was_skipped_is_a_notice_and_no_trouble(night, result,
     assert facts == ([] if troubles else [("fire.skipped", "a reason", "nightly")])
     (line,) = await night.store.rows("v_events")
     assert (line["event"], line["why"]) == (f"fire.{result}", "a reason")
+
+
+# ------------------------------------------------------------------------------ run late
+
+
+LATE = replace(NIGHTLY, missed=Missed(policy=MissedPolicy.RUN_LATE))
+AT_NIGHT = a_ring(
+    "w", hours=Hours(windows=(Window(start=time(2), length=timedelta(hours=4)),), timezone="UTC")
+)
+
+
+@pytest.mark.parametrize(("hour", "opened"), [(3, True), (4, True), (5, False), (9, False)])
+async def test_run_late_opens_only_while_a_window_has_room(night, hour, opened):
+    """The window closes at 06:00 UTC, and a VM may need 90 minutes."""
+    opener = Opener(night)
+    timetable = a_timetable(night, opener, LATE, AT_NIGHT)
+    await timetable.check()
+    await at(night, hour, timetable)
+    assert (opener.opened == ["2026-01-11T02:00"]) is opened
+    if not opened:
+        (row,) = await night.store.rows("v_schedules")
+        assert row["last_result"] == "missed"
+        assert "too late to run: the window" in night.witness.troubles[-1][1]
+
+
+async def test_run_late_opens_nothing_in_a_freeze(night):
+    opener = Opener(night)
+    timetable = a_timetable(night, opener, LATE, AT_NIGHT)
+    await timetable.check()
+    freeze = Freeze(name="f", begins=EVENING, ends=EVENING + timedelta(days=2))
+    await night.store.replace_freezes("a.yaml", [freeze], EVENING, "daemon")
+    await at(night, 3, timetable)
+    assert opener.opened == []
+
+
+async def test_a_fire_within_its_grace_opens_although_no_window_is_open_yet(night):
+    opener = Opener(night)
+    timetable = a_timetable(night, opener, LATE, AT_NIGHT)
+    await timetable.check()
+    await at(night, 1, timetable)
+    assert opener.opened == ["2026-01-11T02:00"]
+
+
+# ------------------------------------------------------------------------------ disabled
+
+
+def a_rest(until=None):
+    return Rest(plan="nightly", at=EVENING, until=until, actor="ann", because="Christmas")
+
+
+async def test_the_fires_of_a_disabled_schedule_are_skipped_with_who_and_why(night):
+    opener = Opener(night)
+    timetable = a_timetable(night, opener)
+    await timetable.check()
+    await night.store.disable_schedule(a_rest())
+    await at(night, 1, timetable)
+    assert opener.opened == []
+    (line,) = await night.store.rows("v_events", event="fire.skipped")
+    assert line["why"] == "the schedule was disabled by ann: Christmas"
+    await night.store.enable_schedule(a_rest())
+    await at(night, 2, timetable)
+    assert opener.opened == []  # what was skipped is not made up for
+    await at(night, 1, timetable, day=12)
+    assert opener.opened == ["2026-01-12T02:00"]
+
+
+async def test_a_schedule_disabled_until_then_fires_after_it(night):
+    opener = Opener(night)
+    timetable = a_timetable(night, opener)
+    await timetable.check()
+    await night.store.disable_schedule(a_rest(until=datetime(2026, 1, 12, tzinfo=UTC)))
+    await at(night, 1, timetable)
+    assert opener.opened == []
+    await at(night, 1, timetable, day=12)
+    assert opener.opened == ["2026-01-12T02:00"]
+
+
+# ------------------------------------------------------------------------------ queued
+
+
+async def results(on):
+    return [str(line["event"]) for line in await on.store.rows("v_events")]
+
+
+async def test_a_fire_that_queues_opens_once_the_earlier_run_has_ended(night):
+    opener = Opener(night)
+    timetable = a_timetable(night, opener)
+    await timetable.check()
+    opener.result = FireResult.QUEUED
+    await at(night, 1, timetable)
+    await at(night, 5, timetable)  # long after its grace
+    assert await results(night) == ["fire.queued"]
+    opener.result = None
+    await at(night, 7, timetable)
+    await at(night, 8, timetable)
+    assert opener.opened == ["2026-01-11T02:00"]
+    assert await results(night) == ["fire.queued", "fire.opened"]
+
+
+async def test_only_one_fire_waits_the_next_is_skipped(night):
+    opener = Opener(night)
+    timetable = a_timetable(night, opener)
+    await timetable.check()
+    opener.result = FireResult.QUEUED
+    await at(night, 1, timetable)
+    await at(night, 1, timetable, day=12)
+    await at(night, 2, timetable, day=12)
+    assert await results(night) == ["fire.queued", "fire.skipped"]
+    (row,) = await night.store.rows("v_schedules")
+    assert row["queued_fire"] == "2026-01-11T02:00"
+
+
+async def test_a_fire_that_waits_is_opened_by_one_daemon(night):
+    opener = Opener(night)
+    one, two = a_timetable(night, opener), a_timetable(night, opener)
+    await one.check()
+    opener.result = FireResult.QUEUED
+    for timetable in (one, two):
+        await at(night, 1, timetable)
+    opener.result = None
+    for timetable in (one, two):
+        await at(night, 3, timetable)
+    assert opener.opened == ["2026-01-11T02:00"]
+    assert await results(night) == ["fire.queued", "fire.opened"]
+
+
+async def test_a_fire_that_waits_is_skipped_when_its_schedule_is_disabled(night):
+    opener = Opener(night)
+    timetable = a_timetable(night, opener)
+    await timetable.check()
+    opener.result = FireResult.QUEUED
+    await at(night, 1, timetable)
+    await night.store.disable_schedule(a_rest())
+    await at(night, 3, timetable)
+    assert await results(night) == ["fire.queued", "schedule.disabled", "fire.skipped"]
+
+
+# ------------------------------------------------------------------------------ clocks
+
+
+async def test_a_clock_that_jumps_back_an_hour_fires_nothing_twice(night):
+    """The wall clock of a machine may be set back by hand: the key has fired."""
+    opener = Opener(night)
+    timetable = a_timetable(night, opener)
+    await timetable.check()
+    await at(night, 1, timetable)
+    night.clock._now -= timedelta(hours=1)
+    await timetable.check()
+    await at(night, 1, timetable)
+    assert opener.opened == ["2026-01-11T02:00"]
+
+
+async def test_a_month_ahead_is_slept_in_short_pieces(night):
+    """A timer of a year overflows, and a clock jumps while it runs."""
+    opener = Opener(night)
+    yearly = replace(NIGHTLY, rule=Cron(expression="0 2 29 2 *"))
+    timetable = a_timetable(night, opener, yearly)
+    await timetable.check()
+    assert timetable._seconds_to_sleep() == 30

@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 
 from orchestrator.domain.model import RunId
-from orchestrator.domain.record import Act, Fact, Move, SafeMode
+from orchestrator.domain.record import Act, Emergency, Fact, Move, SafeMode
 from orchestrator.http.app import ACTS, serving
 from orchestrator.http.behind import Door, Health, Patience
 from orchestrator.service import Asked, NotOpened, Opened
@@ -88,9 +88,25 @@ class Desk:
         self.fleet.append(("confirm", actor, because))
         return "confirmed: it is an older copy"
 
-    async def open(self, plan: str, actor: str) -> Opened | NotOpened:
+    async def disable_schedule(
+        self, plan: str, until: datetime | None, actor: str, because: str
+    ) -> str:
+        await self._as_told()
+        self.fleet.append((f"disable {plan} {until}", actor, because))
+        return "disabled"
+
+    async def enable_schedule(self, plan: str, actor: str, because: str) -> str:
+        await self._as_told()
+        self.fleet.append((f"enable {plan}", actor, because))
+        return "enabled"
+
+    async def open(
+        self, plan: str, actor: str, emergency: Emergency | None = None
+    ) -> Opened | NotOpened:
         await self._as_told()
         self.opened.append((plan, actor))
+        if emergency is not None:
+            self.fleet.append(("emergency", emergency.approved_by, emergency.because))
         return self.answer or Opened(run_id=RUN, vms=3, notes=("vm-1 is in two waves",))
 
     async def _as_told(self) -> None:

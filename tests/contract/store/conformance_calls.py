@@ -8,9 +8,19 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from orchestrator.domain.model import ActivityId, AttemptId, RunId
+from orchestrator.domain.model import ActivityId, AttemptId, Freeze, RunId
 from orchestrator.domain.operation import Began, Operation
-from orchestrator.domain.record import Brake, Change, Lease, SafeMode, Snapshot, Watch
+from orchestrator.domain.record import (
+    Brake,
+    Change,
+    GrantKind,
+    Lease,
+    Rest,
+    SafeMode,
+    Snapshot,
+    ScheduleState,
+    Watch,
+)
 from orchestrator.ports import Refused, Saved, Stale
 from orchestrator.store import incarnation
 from orchestrator.store.sql import SqlStore
@@ -29,6 +39,8 @@ from tests.contract.store.test_schedules import a_fire
 
 RUN: Final = RunId("run-1")
 BRAKE: Final = Brake(at=NOW, actor="ada", because="a bad patch is out")
+FREEZE: Final = Freeze(name="Black Week", begins=NOW, ends=LATER)
+REST: Final = Rest(plan="monthly", at=NOW, until=None, actor="ada", because="Christmas")
 DOUBT: Final = SafeMode(since=NOW, code="older_copy", reason="it is an older copy")
 
 
@@ -183,6 +195,30 @@ CALLS: Final[Mapping[str, Call]] = {
         lost="older_copy",
         late=None,
     ),
+    "freezes": reading(lambda s: s.store.freezes(), ()),
+    "replace_freezes": Call(
+        ask=lambda s: s.store.replace_freezes("a.yaml", [FREEZE], NOW, "ada"),
+        first=True,
+        again=False,
+        lost=True,
+        late=True,
+    ),
+    "grants": reading(lambda s: s.store.grants(RUN, a_vm("vm-1"), GrantKind.RETRY), 0),
+    "queue_fire": Call(
+        ask=lambda s: s.store.queue_fire(a_fire()), first=True, again=False, lost=True, late=False
+    ),
+    "schedule_state": reading(lambda s: s.store.schedule_state("monthly"), ScheduleState()),
+    "disable_schedule": Call(
+        ask=lambda s: s.store.disable_schedule(REST), first=None, again=None, lost=None, late=None
+    ),
+    "enable_schedule": Call(
+        ask=lambda s: s.store.enable_schedule(REST),
+        before=lambda s: s.store.disable_schedule(REST),
+        first=True,
+        again=False,
+        lost=True,
+        late=True,
+    ),
     "fire": Call(
         ask=lambda s: s.store.fire(a_fire()), first=True, again=False, lost=True, late=False
     ),
@@ -199,12 +235,16 @@ CALLS: Final[Mapping[str, Call]] = {
 }
 
 CHANGES: Final = {
-    "again": {"claim", "renew"},
+    "again": {"claim", "renew", "disable_schedule"},
     "lost": {
         *("open_run", "receive", "checkpoint", "ask", "halt_all", "resume_all", "confirm"),
-        *("fire", "see_schedule"),
+        *("fire", "see_schedule", "replace_freezes", "queue_fire"),
+        *("disable_schedule", "enable_schedule"),
     },
-    "late": {"checkpoint", "claim", "renew", "release"},
+    "late": {
+        *("checkpoint", "claim", "renew", "release"),
+        *("replace_freezes", "disable_schedule", "enable_schedule"),
+    },
 }
 """The calls that change rows even so: a repeated `claim` has a new epoch, what needs no lease is
 written without one, and what nobody else did is done."""
@@ -213,6 +253,7 @@ written without one, and what nobody else did is done."""
 READS: Final = (
     *("open_run_of", "open_runs", "late_runs", "queued_elsewhere", "load", "knows"),
     *("trackers", "receipts"),
+    *("freezes", "grants", "schedule_state"),
     *("heed", "brake", "safe_mode", "fired", "rows", "events", "overview", "durations"),
 )
 GROUPS: Final = {"the reads": READS} | {name: (name,) for name in CALLS if name not in READS}

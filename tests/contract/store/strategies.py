@@ -2,7 +2,7 @@
 
 import dataclasses
 import types
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -53,6 +53,7 @@ moments = st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1), timezones=st.
 words = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
 _PLAIN: dict[object, st.SearchStrategy[Any]] = {
     datetime: moments,
+    time: st.times(),
     str: words,
     int: st.integers(-(2**31), 2**31 - 1),
     bool: st.booleans(),

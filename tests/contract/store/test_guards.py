@@ -244,6 +244,8 @@ async def filled(store, raw) -> None:
         f"INSERT INTO permission VALUES ('run-1', :vm, 2, 'retry', 'ada', 'x', {time})",
         vm=a_vm("vm-1"),
     )
+    await raw("INSERT INTO emergency VALUES ('run-1', 'the CISO')")
+    await raw("INSERT INTO hours VALUES ('run-1', 0, '[]')")
 
 
 PRUNED = (
@@ -257,6 +259,7 @@ async def test_what_is_written_once_is_not_changed(store, raw):
     await filled(store, raw)
     column = {"event": "why", "receipt": "status_url", "permission": "why", "fire": "reason"}
     column |= {"result": "status", "act": "because", "act_done": "result", "pruned": "actor"}
+    column |= {"emergency": "approved_by", "hours": "document"}
     for table in set(WRITTEN_ONCE) - {"pruned"}:
         assert await is_refused(raw, f"UPDATE {table} SET {column[table]} = 'x'"), table
     assert set(column) == set(WRITTEN_ONCE)
@@ -269,7 +272,8 @@ async def test_nothing_is_deleted_unless_its_run_was_pruned(store, raw):
     assert await is_refused(raw, PRUNED)
     await raw("UPDATE run SET status = 'passed', closed_at = opened_at, version = version + 1")
     await raw(PRUNED)
-    order = ["receipt", "result", "permission", "attempt", "operation", "wave", "act_done", "act"]
+    order = ["receipt", "result", "permission", "attempt", "operation", "hours"]
+    order += ["wave", "act_done", "act", "emergency"]
     await raw("DELETE FROM lease")
     for table in [*order, "event", "run"]:
         events = " WHERE run_id = 'run-1'" if table == "event" else ""
