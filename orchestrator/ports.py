@@ -45,8 +45,8 @@ from orchestrator.domain.record import (
     Receipt,
     Rest,
     SafeMode,
-    Snapshot,
     ScheduleState,
+    Snapshot,
     Watch,
 )
 

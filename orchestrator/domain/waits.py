@@ -102,15 +102,15 @@ def _its_own(view: RunView, op: Operation, now: datetime) -> Iterator[Hold]:
         why = f": {state.why.text}" if state.why is not None else ""
         code = state.why.code if state.why is not None else "not_before"
         yield Hold(code=code, text=f"not before {at}{why}", ends=f"at {at}, then it is tried again")
-    if (why := shut_for(view, wave, now)) is not None:
+    if (closed := shut_for(view, wave, now)) is not None:
         opens = next_for(view, wave, now)
         if opens is None:
             ends = "never: no window fits before the deadline; open a new run"
-            yield Hold(code=why.code, text=why.text, ends=ends)
+            yield Hold(code=closed.code, text=closed.text, ends=ends)
         else:
             at = f"{opens:%Y-%m-%d %H:%M}Z"
-            text = f"not before {at}: {why.text}"
-            yield Hold(code=why.code, text=text, ends=f"at {at}, by itself")
+            text = f"not before {at}: {closed.text}"
+            yield Hold(code=closed.code, text=text, ends=f"at {at}, by itself")
     subscription, region = place = place_of(op)
     doubtful = view.doubtful(place)
     if doubtful >= view.run.plan.tracking.max_unknown:

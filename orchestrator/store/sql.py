@@ -22,8 +22,8 @@ from orchestrator.domain.record import (
     Receipt,
     Rest,
     SafeMode,
-    Snapshot,
     ScheduleState,
+    Snapshot,
     Watch,
 )
 from orchestrator.ports import Refused, Saved, Stale

@@ -17,8 +17,8 @@ from orchestrator.domain.record import (
     Lease,
     Rest,
     SafeMode,
-    Snapshot,
     ScheduleState,
+    Snapshot,
     Watch,
 )
 from orchestrator.ports import Refused, Saved, Stale
