@@ -3,7 +3,7 @@
 # `make chaos`, `make mutants` and `make bench` to their commands), SECONDS (how long chaos may take).
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-dev demo test chaos sweep simulate-long mutants bench check fmt diagram lock clean
+.PHONY: help setup setup-dev demo test chaos oracle sweep simulate-long mutants bench check fmt diagram lock clean
 
 VENV := .venv/bin
 SET_UP := PYTHON="$(PYTHON)" bash tools/set_up.sh
@@ -33,6 +33,9 @@ sweep: setup-dev  ## Die once at every point of every simulated scenario, for an
 
 simulate-long: setup-dev  ## Play 100,000 simulated nights, for hours (ARGS="--first 5000000 --schedules 1000")
 	@$(VENV)/python -m tests.simulation hunt --first 1000000 --schedules 100000 $(ARGS)
+
+oracle: setup-dev  ## Compare every fire with a walk of the wall clock: all zones, ten years (ARGS="--years 1")
+	@$(VENV)/python -m tests.oracle $(ARGS)
 
 mutants: setup-dev  ## Plant each known bug and let the simulation find it, for hours (ARGS="--schedules 500")
 	@$(VENV)/python -m tests.mutants $(ARGS)
