@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from itertools import count
 from random import Random
 from typing import Any, Final
@@ -13,11 +14,13 @@ from uuid import UUID
 from orchestrator.arm.client import ArmClient
 from orchestrator.arm.clouds import custom
 from orchestrator.arm.token import FixedToken
+from orchestrator.domain.model import Freeze
 from orchestrator.domain.throttle import Throttle
 from orchestrator.engine.conductor import Conductor
 from orchestrator.engine.doors import Doors
 from orchestrator.store.sql import SqlStore
 from orchestrator.store.writer import ReadsBeside, Writer
+from tests.kit.rows import EPOCH
 from tests.simulation import verdict
 from tests.simulation.database import Calm, DatabaseDoor, Memory
 from tests.simulation.host import DeadError, Host
@@ -63,6 +66,7 @@ class Schedule:
 
     async def play(self) -> None:
         """Let everything happen."""
+        await self._freeze()
         for name, skew in zip("ab", self.world.weather.skews, strict=True):
             self._start(name, skew)
         people = People(self.world, SqlStore(Calm(self.memory)), self.memory.see, self.witness)
@@ -72,6 +76,15 @@ class Schedule:
         except TimeoutError:
             self.witness.breach("INV-9", "a run did not come to its end")
         await self._end()
+
+    async def _freeze(self) -> None:
+        """Write the freeze of this schedule down, as a daemon does that starts."""
+        if (span := self.world.weather.freeze_from) is None:
+            return
+        begins, ends = (EPOCH + timedelta(seconds=second) for second in span)
+        freeze = Freeze(name="a freeze", begins=begins, ends=ends)
+        store = SqlStore(Calm(self.memory))
+        await store.replace_freezes("a.yaml", [freeze], self.world.now(), "a daemon")
 
     async def _end(self) -> None:
         """Stop all daemons as SIGTERM would."""

@@ -40,6 +40,8 @@ CREATE TEMP TRIGGER saw_attempt AFTER INSERT ON attempt BEGIN
     (SELECT count(*) FROM operation p WHERE p.run_id = e.run_id AND p.wave = e.position
      AND state IN ('failed', 'needs_human') AND NOT forgiven)),
   'bad', (SELECT count(*) FROM operation p WHERE p.run_id = NEW.run_id AND state IN ('failed', 'needs_human') AND NOT forgiven),
+  'at', NEW.intent_at, 'frozen', (SELECT count(*) FROM frozen z
+    WHERE z.begins <= NEW.intent_at AND z.ends > NEW.intent_at),
   'number', NEW.number, 'holder', NEW.holder, 'epoch', NEW.epoch,
   'lease_holder', l.holder, 'lease_epoch', l.epoch)
   FROM operation o JOIN run r ON r.id = o.run_id

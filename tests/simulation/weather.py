@@ -4,11 +4,19 @@ Every seed draws a mix of its own (a swarm): most bugs hide from an even mixture
 """
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any, Final
 
-from orchestrator.domain.model import PlanSpec, Selection, Share, Tracking, WaveSpec
+from orchestrator.domain.model import (
+    Hours,
+    PlanSpec,
+    Selection,
+    Share,
+    Tracking,
+    WaveSpec,
+    Window,
+)
 from orchestrator.engine.doors import Rhythm
 from orchestrator.simulator.faults import TEMPERS
 from orchestrator.simulator.machines import Machine
@@ -45,6 +53,10 @@ _TROUBLE: Final = (
     "blind_graph",
 )  # fmt: skip
 
+_NIGHTS: Final = (((-60, 3), (4, 9), (11, 300)), ((-60, 3), (3, 7), (8, 300)), ((1, 300),))
+"""Windows that close while VMs are being started; two that touch are one."""
+NEEDS: Final = 2
+"""Minutes that a VM may take where there are windows: else no start would fit."""
 _RARER: Final = 0.7
 """A machine that hangs is waited for half an hour, at the price of six schedules without one."""
 
@@ -78,6 +90,10 @@ class Weather:
     run_failures: int | None = None
     bake: float = 0.0
     min_interval: float = 0.0
+    windows: tuple[tuple[int, int], ...] = ()
+    """When VMs may start, in minutes from the beginning; none: at any time."""
+    freeze_from: tuple[float, float] | None = None
+    """A freeze, in seconds from the beginning."""
     tracking: Tracking = field(default_factory=Tracking)
     rhythm: Rhythm = field(default_factory=Rhythm)
 
@@ -94,6 +110,9 @@ def drawn(seed: int) -> Weather:
     for kind in ("post.repeated", "post.bare"):
         rates[kind] = Random(f"{kind} {seed}").choice((0.0, 0.05, 0.15))
     history = Random(f"history {seed}").choice((0.0, 0.5))
+    nights = Random(f"windows {seed}")
+    windows = nights.choice(((), (), (), *_NIGHTS))
+    freeze = nights.choice((None, None, None, (20.0, 150.0), (60.0, 90.0)))
     long = luck.random() < 0.3
     return Weather(
         rates={kind: min(0.5, rate * hostility) for kind, rate in rates.items()},
@@ -106,6 +125,8 @@ def drawn(seed: int) -> Weather:
         graph_lag=luck.choice((0.0, 10.0, 40.0, 200.0)),
         busy=luck.choice(tuple(Busy)),
         history=history,
+        windows=windows,
+        freeze_from=freeze,
         shuffled=luck.random() < 0.7,
         acts=luck.choice((0.0, 0.0, 0.5, 2.0)),
         second_run=luck.random() < 0.25,
@@ -158,7 +179,8 @@ def plan(weather: Weather, name: str = "monthly") -> PlanSpec:
             max_parallel=parallel,
             allow_failures=Share(count=weather.failures),
             bake=timedelta(seconds=weather.bake),
-            max_duration=timedelta(minutes=28),
+            max_duration=timedelta(minutes=NEEDS if weather.windows else 28),
+            hours=_hours(weather),
         )
         for ring in rings(weather)
     )
@@ -170,6 +192,19 @@ def plan(weather: Weather, name: str = "monthly") -> PlanSpec:
         allow_failures=whole,
         min_interval=timedelta(seconds=weather.min_interval),
     )
+
+
+def _hours(weather: Weather) -> Hours:
+    """Return windows on the wall clock of UTC, where the beginning is at midnight."""
+    midnight = datetime(2026, 1, 1)  # noqa: DTZ001 - of the wall clock
+    windows = tuple(
+        Window(
+            start=(midnight + timedelta(minutes=first)).time(),
+            length=timedelta(minutes=last - first),
+        )
+        for first, last in weather.windows
+    )
+    return Hours(windows=windows, timezone="UTC")
 
 
 def rings(weather: Weather) -> tuple[str, ...]:

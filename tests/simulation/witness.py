@@ -7,20 +7,34 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy.exc import IntegrityError
 
 from orchestrator.arm.exchange import Request
+from tests.kit.rows import EPOCH
 from tests.simulation.conclusions import Conclusions
 from tests.simulation.host import Host
+from tests.simulation.weather import NEEDS
 from tests.simulation.world import DELTA, World
 
 TRIGGERS: Final = Path(__file__).with_name("triggers.sql").read_text()
 _A_COMMIT: Final = 0.5
 """Seconds: the breaker is looked at before an intent, not in its transaction."""
 Seen = tuple[str, str, str, str, str]
+
+
+def joined(windows: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Make one window of those that touch."""
+    found: list[tuple[int, int]] = []
+    for first, last in windows:
+        if found and found[-1][1] >= first:
+            found[-1] = (found[-1][0], max(last, found[-1][1]))
+        else:
+            found.append((first, last))
+    return found
 
 
 class Witness:
@@ -94,6 +108,10 @@ class Witness:
             "INV-7 an intent beyond the run's broken budget": self._beyond(facts["bad"]),
             "INV-8 an intent beyond max_parallel": facts["in_flight"] > facts["most"],
             "INV-13 an intent for a VM that another run holds": facts["elsewhere"],
+            "INV-14 an intent outside its window, or without room in it": self._out_of_hours(
+                facts["at"]
+            ),
+            "INV-14 an intent in a freeze": facts["frozen"],
             "INV-15 an intent without the lease": (facts["holder"], facts["epoch"])
             != (facts["lease_holder"], facts["lease_epoch"]),
             "INV-21 an intent while too many are unknown": self._unknown_in(run_id)
@@ -103,6 +121,14 @@ class Witness:
             if broken:
                 invariant, _, what = claim.partition(" ")
                 self.breach(invariant, f"{what}: {vm} of {run_id} {facts}")
+
+    def _out_of_hours(self, at: str) -> bool:
+        """Tell whether an intent came outside the windows of this schedule, by its own clock."""
+        windows = joined(self._world.weather.windows)
+        minute = (datetime.fromisoformat(at) - EPOCH) / timedelta(minutes=1)
+        return bool(windows) and not any(
+            first <= minute and minute + NEEDS <= last for first, last in windows
+        )
 
     def told_to_stop(self, holder: str) -> None:
         """A daemon got its SIGTERM."""

@@ -207,6 +207,28 @@ async def test_the_whole_fleet_is_halted_and_resumed_and_the_answer_is_a_sentenc
     assert bench.desk.acts == []
 
 
+async def test_a_schedule_is_disabled_and_enabled_through_the_door(bench: Bench):
+    wish = {"act": "disable", "plan": "monthly", "because": "Christmas", "actor": "kim"}
+    async with bench.served() as visitor:
+        reply = await visitor.post({**wish, "until": "2026-12-24T00:00:00Z"})
+        assert (reply.status, reply.said) == (200, {"said": "disabled"})
+        reply = await visitor.post({**wish, "act": "enable"})
+        assert (reply.status, reply.said) == (200, {"said": "enabled"})
+        bench.desk.error = LookupError("there is none")
+        assert (await visitor.post(wish)).code == "unknown_plan"
+    assert bench.desk.fleet == [
+        ("disable monthly 2026-12-24 00:00:00+00:00", "kim", "Christmas"),
+        ("enable monthly", "kim", "Christmas"),
+    ]
+
+
+async def test_who_approved_an_emergency_goes_with_the_run(bench: Bench):
+    wish = {"act": "run", "plan": "zero-day", "approved_by": "the CISO", "because": "a CVE"}
+    async with bench.served() as visitor:
+        assert (await visitor.post(wish)).status == 201
+    assert bench.desk.fleet == [("emergency", "the CISO", "a CVE")]
+
+
 async def test_the_database_is_confirmed_through_the_door(bench: Bench):
     async with bench.served() as visitor:
         reply = await visitor.post({"act": "confirm", "because": "looked", "actor": "kim"})

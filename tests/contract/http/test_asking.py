@@ -1,12 +1,14 @@
 """What a body may say. Every problem is told at once, and nothing that is given is ignored."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.http.asking import Fleet, OpenPlan, Steer, Unclear, read
+from orchestrator.domain.record import Emergency
+from orchestrator.http.asking import Fleet, OpenPlan, Schedule, Steer, Unclear, read
 
 DEEP = b"[" * 30_000
 
@@ -174,3 +176,29 @@ def test_no_json_is_too_strange(act, body):
     assert isinstance(
         read(json.dumps({"act": act} | body).encode()), Steer | Fleet | OpenPlan | Unclear
     )
+
+
+def test_an_emergency_names_who_approved_it_and_why():
+    body = {"act": "run", "plan": "zero-day", "approved_by": "the CISO", "because": "a CVE"}
+    assert read(json.dumps(body).encode()) == OpenPlan(
+        plan="zero-day", actor="local", emergency=Emergency(approved_by="the CISO", because="a CVE")
+    )
+    del body["because"]
+    assert problems(body) == ("because: a run that somebody approved needs it",)
+    assert problems({**body, "approved_by": " ", "because": "x"})[0].startswith("approved_by: ")
+
+
+def test_a_schedule_is_disabled_until_a_time_with_its_offset_and_enabled():
+    body = {"act": "disable", "plan": "monthly", "because": "Christmas", "actor": "kim"}
+    found = read(json.dumps({**body, "until": "2026-12-24T18:00:00+01:00"}).encode())
+    assert found == Schedule(
+        plan="monthly",
+        enable=False,
+        until=datetime(2026, 12, 24, 17, tzinfo=UTC),
+        actor="kim",
+        because="Christmas",
+    )
+    assert problems({**body, "until": "2026-12-24T18:00:00"})[0].startswith("until: ")
+    assert problems({"act": "enable", "plan": "monthly"}) == ("because: enable needs it",)
+    told = problems({**body, "act": "enable", "until": "2026-12-24T18:00:00Z"})
+    assert told == ("until: enable does not take it",)
