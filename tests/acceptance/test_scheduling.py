@@ -14,7 +14,8 @@ SCHEDULE = '    schedule: {cron: "0 0 1 1 *"}\n'
 
 def scheduled(parallel: int = 9) -> str:
     """A plan that fires once a year."""
-    return a_plan(parallel=parallel).replace("    waves:", f"{SCHEDULE}    waves:", 1)
+    plan: str = a_plan(parallel=parallel)
+    return plan.replace("    waves:", f"{SCHEDULE}    waves:", 1)
 
 
 @pytest.mark.parametrize("daemon", [True, False])

@@ -95,7 +95,7 @@ def test_the_oracle_reads_cron_as_it_is_documented(expression, days):
 def test_a_schedule_that_fires_wrongly_is_found(monkeypatch, wrong):
     """The judge bites: a fire too many, too few, at another time."""
     import orchestrator.domain.schedule as product  # noqa: PLC0415 - to be broken here only
-    from tests.oracle import judging  # noqa: PLC0415 - likewise
+    from tests.oracle import judging  # noqa: PLC0415 - to be broken here only
 
     def broken(schedule: Schedule, after: datetime):
         for number, nominal in enumerate(product.fires(schedule, after)):

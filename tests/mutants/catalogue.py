@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from tests.mutants import concluding, holding, keeping, steering, submitting
+from tests.mutants import concluding, holding, keeping, steering, submitting, timing
 
 MUTANTS: Final = (
     *submitting.MUTANTS,
@@ -10,4 +10,5 @@ MUTANTS: Final = (
     *steering.MUTANTS,
     *holding.MUTANTS,
     *keeping.MUTANTS,
+    *timing.MUTANTS,
 )

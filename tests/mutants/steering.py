@@ -5,7 +5,6 @@ from typing import Final
 from tests.mutants.mutant import Edit, Mutant
 
 _ROLLOUT: Final = "orchestrator/domain/rollout.py"
-_HOURS: Final = "orchestrator/domain/hours.py"
 _HALTING: Final = "orchestrator/domain/halting.py"
 _TALLY: Final = "orchestrator/domain/tally.py"
 _VIEW: Final = "orchestrator/domain/view.py"
@@ -35,22 +34,6 @@ MUTANTS: Final = (
         "halt read nowhere",
         "neither the planner nor the intent asks whether the run is open",
         (_RUN_IS_OPEN, _PLANS_ANYHOW),
-    ),
-    Mutant(
-        "no window and no freeze is read anywhere",
-        "VMs start in the morning, and in Black Week",
-        (
-            Edit(
-                _HOURS,
-                "    return shut(wave.spec, view.freezes, now)\n",
-                "    return None\n",
-            ),
-            Edit(
-                _INTENTS,
-                "    first, last = min(times), max(times)\n",
-                "    return None\n    first, last = min(times), max(times)\n",
-            ),
-        ),
     ),
     Mutant(
         "halt not read by the planner",

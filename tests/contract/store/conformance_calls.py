@@ -217,7 +217,7 @@ CALLS: Final[Mapping[str, Call]] = {
         first=True,
         again=False,
         lost=True,
-        late=True,
+        late=False,
     ),
     "fire": Call(
         ask=lambda s: s.store.fire(a_fire()), first=True, again=False, lost=True, late=False
@@ -243,7 +243,7 @@ CHANGES: Final = {
     },
     "late": {
         *("checkpoint", "claim", "renew", "release"),
-        *("replace_freezes", "disable_schedule", "enable_schedule"),
+        *("replace_freezes", "disable_schedule"),
     },
 }
 """The calls that change rows even so: a repeated `claim` has a new epoch, what needs no lease is

@@ -50,7 +50,9 @@ PROMISED = {  # as the design writes them
     "v_attempts": "run_id, vm_id, attempt, client_request_id, intent_at, sent_at, ended_at, end,"
     " http_status, activity_id, verdict, superseded_verdict",
     "v_events": "seq, at, run_id, vm_id, event, actor, why, detail",
-    "v_schedules": "plan, next_fire, last_fire, last_result",
+    "v_schedules": "plan, next_fire, last_fire, last_result, disabled_at, disabled_until,"
+    " disabled_by, disabled_because, queued_fire",
+    "v_freezes": "name, begins, ends, source",
     "v_database": "incarnation, confirmed, safe_since, safe_code, safe_reason",
 }
 
