@@ -10,10 +10,13 @@ from zoneinfo import ZoneInfo
 from orchestrator.config.durations import show_duration
 from orchestrator.config.problems import Problem
 from orchestrator.config.settings import AzureSettings, ConfiguredPlan, Settings
-from orchestrator.domain.model import Selection, Share, WaveSpec
+from orchestrator.config.time_values import DAYS
+from orchestrator.domain.model import Selection, Share, WaveSpec, Window
 from orchestrator.domain.schedule import Cron, Nominal, PatchTuesday, Schedule, fires
+from orchestrator.domain.window import needed
 
 FIRES_SHOWN = 5
+FREEZES_SHOWN = 10
 _IDS_SHOWN = 3
 
 
@@ -31,6 +34,9 @@ def as_text(settings: Settings, now: datetime) -> Iterator[str]:
     waves = _counted(sum(len(plan.spec.waves) for plan in settings.plans), "wave")
     yield f"{settings.path} is valid: {plans}, {waves}."
     yield f"Azure: {_azure(settings.azure)}"
+    for freeze in settings.freezes.from_(now)[:FREEZES_SHOWN]:
+        span = f"{freeze.begins:%Y-%m-%d %H:%M} to {freeze.ends:%Y-%m-%d %H:%M} UTC"
+        yield f"freeze {span}: {freeze.name}"
     for plan in settings.plans:
         yield ""
         yield from _plan(plan, now)
@@ -54,6 +60,8 @@ def _plan(plan: ConfiguredPlan, now: datetime) -> Iterator[str]:
         if wave.exclude != Selection():
             yield f"              but not {_selection(wave.exclude)}"
         yield f"              {_rules(wave)}"
+        if wave.hours.windows:
+            yield f"              {_hours(wave)}"
 
 
 def describe(schedule: Schedule | None) -> str:
@@ -90,6 +98,18 @@ def _rules(wave: WaveSpec) -> str:
         f"max parallel {parallel}, allowed failures {allowed}{bake}{empty}, "
         f"max duration {duration}, reboot {wave.reboot.value}, warnings {warned}"
     )
+
+
+def _hours(wave: WaveSpec) -> str:
+    """Say when VMs may be started, and the latest before a window's end."""
+    each = " or ".join(_window(window) for window in wave.hours.windows)
+    cut_off = show_duration(needed(wave))
+    return f"window {each}, {wave.hours.timezone}; last start {cut_off} before its end"
+
+
+def _window(window: Window) -> str:
+    days = f" on {', '.join(DAYS[day] for day in window.days)}" if window.days else ""
+    return f"{window.start:%H:%M} for {show_duration(window.length)}{days}"
 
 
 def _selection(selection: Selection) -> str:
@@ -134,9 +154,17 @@ def as_mapping(settings: Settings, now: datetime) -> dict[str, Any]:
         "valid": True,
         "path": str(settings.path),
         "config_hash": settings.config_hash,
+        "freezes": [
+            {"name": each.name, "begins": _utc(each.begins), "ends": _utc(each.ends)}
+            for each in settings.freezes.from_(now)
+        ],
         "plans": [_plan_mapping(plan, now) for plan in settings.plans],
         "warnings": [problem_mapping(warning) for warning in settings.warnings],
     }
+
+
+def _utc(at: datetime) -> str:
+    return f"{at:%Y-%m-%dT%H:%M:%S.%fZ}"
 
 
 def problem_mapping(problem: Problem) -> dict[str, Any]:
@@ -151,8 +179,7 @@ def _plan_mapping(plan: ConfiguredPlan, now: datetime) -> dict[str, Any]:
         "timezone": zone,
         "schedule": describe(plan.schedule) if plan.schedule else None,
         "next_fires": [
-            {"local": fire.local, "at": f"{fire.at:%Y-%m-%dT%H:%M:%S.%fZ}"}
-            for fire in next_fires(plan.schedule, now)
+            {"local": fire.local, "at": _utc(fire.at)} for fire in next_fires(plan.schedule, now)
         ],
         "deadline": show_duration(plan.spec.deadline),
         "waves": [_wave_mapping(wave) for wave in plan.spec.waves],
@@ -172,4 +199,6 @@ def _wave_mapping(wave: WaveSpec) -> dict[str, Any]:
         "reboot": wave.reboot.value,
         "warnings": wave.warnings.value,
         "allow_empty": wave.allow_empty,
+        "windows": [_window(window) for window in wave.hours.windows],
+        "cut_off": show_duration(needed(wave)) if wave.hours.windows else None,
     }
