@@ -28,6 +28,11 @@ COMMANDS: Mapping[str, Entry] = {
         "validate",
         "Check a configuration; show its plans, waves and next fires.",
     ),
+    "calendar": Entry(
+        _CONFIGURING,
+        "calendar",
+        "Show what is ahead: fires, freezes, clock changes, and where they meet.",
+    ),
     "schema": Entry(
         _CONFIGURING,
         "schema",

@@ -1,7 +1,7 @@
 """The commands about the configuration itself: init, validate, schema. They change no fleet."""
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
 
@@ -9,13 +9,21 @@ import click
 
 from orchestrator.cli.exits import Stop
 from orchestrator.cli.options import config_option, json_option
-from orchestrator.cli.showing import as_mapping, as_text, problem_mapping
+from orchestrator.cli.showing import (
+    as_mapping,
+    as_text,
+    entry_line,
+    entry_mapping,
+    problem_mapping,
+)
 from orchestrator.cli.text import say
 from orchestrator.clock import WallClock
 from orchestrator.config.azure_words import read_instant
 from orchestrator.config.loading import load
 from orchestrator.config.problems import ConfigError, Wrong
 from orchestrator.config.schema import schema_text
+from orchestrator.config.settings import Overlap
+from orchestrator.domain.almanac import Scheduled, almanac
 
 
 @click.command()
@@ -62,6 +70,32 @@ def validate(config: Path, at: str | None, *, as_json: bool) -> None:
         say(line)
     for warning in settings.warnings:
         say(f"warning: {warning}", to_stderr=True)
+
+
+@click.command()
+@config_option
+@json_option
+@click.option("--days", type=click.IntRange(1, 366), default=90, show_default=True)
+@click.option("--at", help="Begin at this time (RFC 3339). Default: now.")
+def calendar(config: Path, at: str | None, days: int, *, as_json: bool) -> None:
+    """Show what is ahead: fires, freezes, clock changes, and where they meet.
+
+    A line that begins with an exclamation mark is one to look at. It asks neither Azure nor the
+    database.
+    """
+    begin = _instant(at) if at else WallClock().now()
+    settings = load(config)
+    plans = [
+        Scheduled(spec=plan.spec, schedule=plan.schedule, queues=plan.overlap is Overlap.QUEUE)
+        for plan in settings.plans
+        if plan.schedule is not None
+    ]
+    end = begin + timedelta(days=days)
+    entries = almanac(plans, settings.freezes.from_(begin), begin, end)
+    for entry in entries:
+        say(json.dumps(entry_mapping(entry)) if as_json else entry_line(entry))
+    if not entries and not as_json:
+        say(f"nothing in the next {days} days")
 
 
 @click.command()

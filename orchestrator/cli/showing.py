@@ -11,6 +11,7 @@ from orchestrator.config.durations import show_duration
 from orchestrator.config.problems import Problem
 from orchestrator.config.settings import AzureSettings, ConfiguredPlan, Settings
 from orchestrator.config.time_values import DAYS
+from orchestrator.domain.almanac import Entry
 from orchestrator.domain.model import Selection, Share, WaveSpec, Window
 from orchestrator.domain.schedule import Cron, Nominal, PatchTuesday, Schedule, fires
 from orchestrator.domain.window import needed
@@ -145,7 +146,19 @@ def _counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def entry_line(entry: Entry) -> str:
+    """Return one line of the calendar: the time in its own zone and in UTC, who, what."""
+    local = entry.at.astimezone(ZoneInfo(entry.timezone))
+    mark, who = "!" if entry.warns else " ", entry.plan or "all plans"
+    return f"{mark} {local:%a %Y-%m-%d %H:%M %Z} = {entry.at:%H:%M}Z  {who}: {entry.text}"
+
+
 # -------------------------------------------------------------------------- for programs
+
+
+def entry_mapping(entry: Entry) -> dict[str, Any]:
+    """Return an entry of the calendar."""
+    return {**asdict(entry), "at": f"{entry.at:%Y-%m-%dT%H:%M:%S.%fZ}"}
 
 
 def as_mapping(settings: Settings, now: datetime) -> dict[str, Any]:
