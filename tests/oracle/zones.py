@@ -5,13 +5,13 @@ import zoneinfo
 from pathlib import Path
 
 NOT_OURS = ("localtime", "Factory", "posixrules", "posix/", "right/")
+# None whose change spills over into another year: there Python's zoneinfo contradicts itself.
 INVENTED = {
     "Odd_Minutes": "AAA-3BBB-3:45,M3.2.0/0:17,M11.1.0/1:02",
     "Backwards": "IST-1GMT0,M10.5.0,M3.5.0/1",
     "At_Midnight": "AAA3BBB,M4.1.5/0,M9.5.4/24",
     "Three_Hours": "AAA-5BBB-8,M3.5.0/2,M10.5.0/3",
     "Before_Midnight": "AAA-2BBB,M3.5.6/23:30,M10.5.6/23:30",
-    "At_New_Year": "AAA-1BBB,M12.5.6/26,M2.1.0/2",
     "Far_West": "AAA11:30BBB10:30,M3.5.0/1:30,M10.5.0/2:30",
     "Far_East": "AAA-14BBB-14:20,M3.5.0/1,M10.5.0/1:20",
     "Short_Summer": "AAA-1BBB,M6.1.0/2,M6.2.0/3",
