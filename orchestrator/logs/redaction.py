@@ -8,7 +8,7 @@ from math import isfinite
 from typing import Any
 from urllib.parse import quote
 
-from structlog.typing import EventDict, WrappedLogger
+from structlog.typing import EventDict
 
 from orchestrator.domain.foreign import REDACTED, SECRET_WORD, harmless, redact, said
 
@@ -30,8 +30,13 @@ def _is_secret(key: str) -> bool:
     return _SECRET_KEY.search(key) is not None
 
 
+@lru_cache(maxsize=1_000)
+def _plain_key(key: str) -> str:
+    return harmless(key)
+
+
 class Redaction:
-    """A structlog processor: makes an event plain, short, one line and free of secrets.
+    """Makes an event plain, short, one line and free of secrets.
 
     `secrets` are hidden wherever they stand, also percent-encoded; all others are known by their
     surroundings.
@@ -44,19 +49,19 @@ class Redaction:
         self._seen: dict[str, str] = {}
         """What became of short texts: the same names and words stand in line after line."""
 
-    def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    def __call__(self, event: EventDict) -> EventDict:
         """Return the event as it may be written."""
-        return {harmless(key): self._value(key, value) for key, value in event.items()}
+        return {_plain_key(key): self._value(key, value) for key, value in event.items()}
 
     def text(self, text: str) -> str:
         """Return one text as it may be written."""
-        if len(text) > _OFTEN_SEEN:
-            return self._plain(text)
         seen = self._seen.get(text)
         if seen is None:
-            if len(self._seen) >= _MOST_SEEN:
-                self._seen.clear()
-            seen = self._seen[text] = self._plain(text)
+            seen = self._plain(text)
+            if len(text) <= _OFTEN_SEEN:
+                if len(self._seen) >= _MOST_SEEN:
+                    self._seen.clear()
+                self._seen[text] = seen
         return seen
 
     def _plain(self, text: str) -> str:
@@ -68,6 +73,8 @@ class Redaction:
         return text if more <= 0 else f"{text[:_LONGEST]}… and {more} more"
 
     def _value(self, key: str, value: object, depth: int = 0) -> Any:  # noqa: ANN401 - what JSON can say
+        if type(value) is str:  # most are; the patterns below are asked one after the other
+            return REDACTED if _is_secret(key) else self.text(value)
         match value:
             case None | bool() | int():
                 return value

@@ -171,4 +171,4 @@ def test_what_has_no_bottom_is_not_followed_there():
     deep: list[Any] = []
     for _ in range(50_000):
         deep = [deep]
-    assert "<list>" in str(Redaction()(None, "", {"event": "a.b", "deep": deep}))
+    assert "<list>" in str(Redaction()({"event": "a.b", "deep": deep}))
