@@ -92,7 +92,7 @@ def insert(
         for op, event in intents
     ]
     if rows_of:
-        connection.execute(_INSERT, rows_of)
+        statements.run_each(connection, _INSERT, rows_of)
 
 
 def taken(
@@ -151,7 +151,7 @@ def learn(connection: Connection, known: Sequence[AttemptUpdate]) -> None:
         if len(there) != len(batch):
             raise LookupError(f"there are no attempts {sorted({*batch} - {*there})}")
     if values:
-        connection.execute(_LEARN, values)
+        statements.run_each(connection, _LEARN, values)
 
 
 def keep(connection: Connection, reporting: Sequence[Move]) -> None:
@@ -174,8 +174,16 @@ def _result_row(attempt: AttemptId, move: Move, report: Report) -> dict[str, Any
         "at": move.event.at,
         "activity_id": report.activity,
         "status": report.result.status,
-        "raw": zlib.compress(report.raw),
+        "raw": _compressed(report.raw),
     }
+
+
+def _compressed(raw: bytes) -> bytes:
+    """Compress with a window no larger than the text: to set up zlib's usual one takes longer than
+    all the rest."""
+    window = min(max(len(raw).bit_length(), 10), zlib.MAX_WBITS)
+    packer = zlib.compressobj(wbits=window, memLevel=window - 7)
+    return packer.compress(raw) + packer.flush()
 
 
 def _patch_rows(op: Operation, report: Report) -> list[dict[str, Any]]:

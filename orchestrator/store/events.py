@@ -28,7 +28,7 @@ def append(connection: Connection, run_id: str, lines: Sequence[Line]) -> None:
         return
     before = _read(connection, _HEAD_TO_MOVE, run_id)
     rows, head = chain.link(run_id, before, lines)
-    connection.execute(_APPEND, rows)
+    statements.run_each(connection, _APPEND, rows)
     row = {"run_id": run_id, "seq": head.seq, "hash": head.hash}
     statements.upsert(connection, _head, [row])
 

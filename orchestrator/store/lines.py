@@ -13,7 +13,7 @@ from orchestrator.domain.record import DAEMON, Change, Fact, Move
 from orchestrator.domain.states import STATE_NAMES, Why
 from orchestrator.store.chain import Line, detail_text
 from orchestrator.store.column_types import plain
-from orchestrator.store.operation_rows import operation_to_row
+from orchestrator.store.operation_rows import moving_parts, operation_to_row
 from orchestrator.store.rows import (
     Row,
     run_moving_parts,
@@ -29,7 +29,6 @@ NOT_FOLDED = ("spec",)
 
 def move_line(move: Move) -> Line:
     """Write one operation's change of state."""
-    row = operation_to_row(move.after)
     why = getattr(move.event, "why", None)
     return Line(
         at=move.event.at,
@@ -42,10 +41,21 @@ def move_line(move: Move) -> Line:
                 **_code(why),
                 "from": STATE_NAMES[type(move.before.state)],
                 "to": STATE_NAMES[type(move.after.state)],
-                "changed": {"operation": changed(operation_to_row(move.before), row)},
+                "changed": {"operation": _moved(move.before, move.after)},
             }
         ),
     )
+
+
+def _moved(before: Operation, after: Operation) -> dict[str, Any]:
+    """Return the columns that a move changed, as the database holds them."""
+    old, new = moving_parts(before), moving_parts(after)
+    gone = {name: None for name, value in old.items() if value is not None and name not in new}
+    return gone | {
+        name: plain(value) if isinstance(value, str) else value
+        for name, value in new.items()
+        if old.get(name) != value
+    }
 
 
 def change_lines(change: Change, changes: Changes) -> list[Line]:

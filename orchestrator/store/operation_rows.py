@@ -82,14 +82,20 @@ def operation_to_row(op: Operation) -> Values:
         "resource_group": op.target.resource_group,
         "region": op.target.region,
         "os": op.target.os,
-        "state": STATE_NAMES[type(op.state)],
-        "attempt": op.attempt,
-        "version": op.version,
-        "started_at": op.started_at,
-        "forgiven": op.forgiven,
         **_BLANK,
-        **_state_to_row(op.state),
+        **moving_parts(op),
     }
+
+
+def moving_parts(op: Operation) -> Values:
+    """Flatten what an operation's moves change. Columns that are left out are null."""
+    values = _state_to_row(op.state)
+    values["state"] = STATE_NAMES[type(op.state)]
+    values["attempt"] = op.attempt
+    values["version"] = op.version
+    values["started_at"] = op.started_at
+    values["forgiven"] = op.forgiven
+    return values
 
 
 def operation_from_row(row: Row) -> Operation:

@@ -10,7 +10,7 @@ from orchestrator.domain.operation import Operation
 from orchestrator.domain.record import Move, Watch
 from orchestrator.ports import Stale
 from orchestrator.store import rows, schema, statements
-from orchestrator.store.operation_rows import operation_to_row
+from orchestrator.store.operation_rows import moving_parts
 
 _operation = schema.operation
 _FIXED: Final = (
@@ -79,7 +79,8 @@ def move_on(versions: dict[VmId, int], moves: Sequence[Move]) -> None:
 def swap(connection: Connection, moves: Sequence[Move]) -> None:
     """Write the rows that `stale` found to be as they should; each still compares its version."""
     if moves:
-        connection.execute(_SWAP, [_swap_values(move.before, move.after) for move in moves])
+        values = [_swap_values(move.before, move.after) for move in moves]
+        statements.run_each(connection, _SWAP, values)
 
 
 def holders(connection: Connection, run_id: RunId, moves: Sequence[Move]) -> Mapping[VmId, RunId]:
@@ -102,7 +103,8 @@ def checkpoint(connection: Connection, run_id: RunId, watches: Mapping[VmId, Wat
 
 
 def _swap_values(before: Operation, after: Operation) -> dict[str, object]:
-    row = {name: value for name, value in operation_to_row(after).items() if name not in _FIXED}
-    target = after.target
-    key = {"row_run_id": after.run_id, "row_vm_id": target.vm_id, "row_version": before.version}
-    return row | key
+    values = moving_parts(after)
+    values["row_run_id"] = after.run_id
+    values["row_vm_id"] = after.target.vm_id
+    values["row_version"] = before.version
+    return values
