@@ -5,7 +5,7 @@ Pure; it never raises.
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -57,13 +57,19 @@ def text(value: object, limit: int = NAME) -> str:
     """Return a string that can be stored and shown: `limit` characters at most, no controls."""
     if not isinstance(value, str):
         return ""
+    if len(value) <= limit and value.isascii() and value.isprintable():  # nearly all
+        return value.strip()
     cleaned = _UNWRITABLE.sub(" ", value[: 2 * limit]).strip()
     return cleaned if len(cleaned) <= limit else cleaned[: limit - 1] + "…"
 
 
-def word(value: object, known: Iterable[str]) -> str | None:
+def word(value: object, known: Sequence[str]) -> str | None:
     """Return the known word that is meant, in whatever case it came; None for a stranger."""
-    given = value.lower() if isinstance(value, str) else None
+    if not isinstance(value, str):
+        return None
+    if value in known:
+        return value
+    given = value.lower()
     return next((candidate for candidate in known if candidate.lower() == given), None)
 
 

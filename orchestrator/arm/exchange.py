@@ -78,9 +78,11 @@ def fold(lines: Iterable[tuple[str, str]]) -> dict[str, str]:
     A repeated line counts once. Different lines of one name are joined with a comma, as HTTP has
     it: a list stays a list, and a URL given twice is no URL any more.
     """
-    folded: dict[str, list[str]] = {}
-    for name, value in lines:
-        values = folded.setdefault(name.lower(), [])
-        if value not in values:
-            values.append(value)
-    return {name: ", ".join(values) for name, values in folded.items()}
+    folded: dict[str, str] = {}
+    repeated: dict[str, list[str]] = {}
+    for spelled, value in lines:
+        name = spelled.lower()
+        first = folded.setdefault(name, value)
+        if value is not first and value not in repeated.setdefault(name, [first]):
+            repeated[name].append(value)
+    return folded | {name: ", ".join(values) for name, values in repeated.items()}

@@ -95,7 +95,7 @@ def operation_id(tracker: Tracker) -> ActivityId | None:
 
 def _named_in(url: str) -> ActivityId | None:
     """Return the id that an operation URL ends with before the query (azure-facts 2.3)."""
-    return headers.guid(url.partition("?")[0].rpartition("/")[2])
+    return headers.guid(guard.without_query(url).rpartition("/")[2])
 
 
 def _doubt(reply: HttpReply, reason: str) -> InDoubt:
@@ -153,8 +153,11 @@ def polled(reply: HttpReply, url: str) -> PollAnswer | ResultElsewhere:
 def _is_anothers(given: object, url: str) -> bool:
     """Tell whether an answer names another operation than its URL: they share one id (azure-facts
     2.3)."""
-    asked, named = _named_in(url), headers.guid(documents.text(given))
-    return bool(asked and named and asked != named)
+    named = headers.guid(documents.text(given))
+    if named is None:
+        return False
+    asked = _named_in(url)
+    return asked is not None and asked != named
 
 
 def _report(output: Document, raw: bytes, url: str) -> Report | None:

@@ -65,8 +65,8 @@ MUTANTS: Final = (
         (
             Edit(
                 _CHAIN,
-                '        head = Head(row["seq"], digest(head.hash, row))\n',
-                '        head = Head(row["seq"], digest(FIRST, row))\n',
+                '        row["hash"] = digest(head.hash, row)\n',
+                '        row["hash"] = digest(FIRST, row)\n',
             ),
         ),
     ),
