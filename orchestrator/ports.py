@@ -267,6 +267,10 @@ class Store(Protocol):
     async def receive(self, receipt: Receipt) -> None:
         """Insert what a 202 said. Needs no lease; inserting it twice is harmless."""
 
+    async def accept(self, lease: Lease, receipt: Receipt, change: Change) -> Saved | Stale:
+        """Insert what a 202 said, and write what follows from it, in one transaction: `receive`
+        and `record`. What is `Stale` is the change; the receipt is kept all the same."""
+
     async def trackers(self, attempts: Sequence[AttemptId]) -> Mapping[AttemptId, Tracker]:
         """Read the operation URLs of these attempts; those without a receipt are left out."""
 

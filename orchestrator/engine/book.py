@@ -63,9 +63,14 @@ class Book:
 
         A database out of reach is tried again until it answers: what is written here has happened.
         """
+        return await self._recorded(change, lambda: self._store.record(self.lease, change))
+
+    async def _recorded(
+        self, change: Change, write: Callable[[], Awaitable[Saved | Stale]]
+    ) -> bool:
         self.view.foresee(change.moves)
         try:
-            outcome = await self._persist(lambda: self._store.record(self.lease, change))
+            outcome = await self._persist(write)
         finally:
             self.view.foresee(change.moves, -1)
         if isinstance(outcome, Stale):
@@ -97,9 +102,20 @@ class Book:
             self._show(Change(moves=(move,)))
         return outcome
 
-    async def receive(self, receipt: Receipt) -> None:
-        """Keep what a 202 said, whatever it takes: without it an installation is lost."""
-        await self._persist(lambda: self._store.receive(receipt))
+    async def accept(self, receipt: Receipt, move: Move) -> bool:
+        """Keep what a 202 said, whatever it takes (without it an installation is lost), together
+        with the move that follows from it. False: the book is lost, and the receipt is kept."""
+        change = Change(moves=(move,))
+        try:
+            return await self._recorded(
+                change, lambda: self._store.accept(self.lease, receipt, change)
+            )
+        except StoreUnavailableError:
+            raise
+        except Exception:
+            # A bug in the move has undone both: the receipt must not pay for it.
+            await self._persist(lambda: self._store.receive(receipt))
+            raise
 
     def watch(self, vm: VmId, watch: Watch) -> None:
         """Note polling state; the next checkpoint writes it."""

@@ -170,11 +170,6 @@ class Submitter:
         sent_at = self._clock.now()
         answer = await self._arm.install(order)
         now = self._clock.now()
-        if isinstance(answer, Taken):
-            activity = answer.activity
-            await self._book.receive(
-                Receipt(attempt=order.attempt, at=now, tracker=answer.tracker, activity=activity)
-            )
         learn(self._book.view, self._throttle, Call.SUBMIT, op.target, answer, now)
         await self._conclude(op, op.state, answer, sent_at)
 
@@ -192,7 +187,15 @@ class Submitter:
             http_status=_status(answer),
             activity=_activity(answer),
         )
-        await self._book.moved(self._book.move(op, event, attempt=update))
+        move = self._book.move(op, event, attempt=update)
+        if isinstance(answer, Taken):
+            await self._book.accept(_receipt(answer, state, now), move)
+        else:
+            await self._book.moved(move)
+
+
+def _receipt(answer: Taken, state: Submitting, now: datetime) -> Receipt:
+    return Receipt(attempt=state.attempt, at=now, tracker=answer.tracker, activity=answer.activity)
 
 
 _UNSENT = {AttemptEnd.NOT_SENT, AttemptEnd.ABANDONED}

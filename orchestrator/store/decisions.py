@@ -13,7 +13,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, RowMapping, bindparam, select, update
 
 from orchestrator.domain.model import Run, RunId, Wave
-from orchestrator.domain.record import Change, Lease, Move
+from orchestrator.domain.record import Change, Lease, Move, Receipt
 from orchestrator.ports import Saved, Stale
 from orchestrator.store import acts, attempts, events, leases, operations, rows, schema
 from orchestrator.store.chain import Line
@@ -42,6 +42,14 @@ def record(connection: Connection, given: Sequence[tuple[Lease, Change]]) -> lis
     for lease, changes in groupby(given, key=itemgetter(0)):
         answers += _record(connection, lease, [change for _, change in changes])
     return answers
+
+
+def accept(
+    connection: Connection, given: Sequence[tuple[Lease, Receipt, Change]]
+) -> list[Saved | Stale]:
+    """Write what 202s said, which needs no lease, and the changes that follow from it."""
+    attempts.receive(connection, [receipt for _, receipt, _ in given])
+    return record(connection, [(lease, change) for lease, _, change in given])
 
 
 def _record(

@@ -117,6 +117,10 @@ class SqlStore:
         """Insert what a 202 said."""
         await self._write(Alike(attempt_rows.receive, receipt))
 
+    async def accept(self, lease: Lease, receipt: Receipt, change: Change) -> Saved | Stale:
+        """Insert what a 202 said, and write what follows from it."""
+        return await self._write(Alike(decisions.accept, (lease, receipt, change)))
+
     async def trackers(self, attempts: Sequence[AttemptId]) -> Mapping[AttemptId, Tracker]:
         """Read the operation URLs of these attempts."""
         return await self._read(lambda c: attempt_rows.trackers(c, attempts))

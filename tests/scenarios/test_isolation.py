@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator.domain.model import Share
+from orchestrator.domain.model import AttemptId, Share
 from orchestrator.engine.conductor import Conductor
 from orchestrator.ports import StoreUnavailableError
 from tests.kit.stage import a_ring, machines, staged
@@ -62,11 +62,25 @@ async def test_what_happened_is_written_down_once_the_database_is_back(any_datab
     """The 202 came while the database was away: its receipt must not be lost."""
     async with staged(any_database_url, machines("w", 1)) as on:
         run_id = await on.open(a_ring("w"))
-        away = Flawed(on.store, "receive", StoreUnavailableError("away"), times=7)
+        away = Flawed(on.store, "accept", StoreUnavailableError("away"), times=7)
         on.doors = replace(on.doors, store=away)
         assert (await on.drive(run_id))["status"] == "passed"
         (attempt,) = await on.store.rows("v_attempts", run_id=run_id)
         assert (attempt["end"], away.left) == ("accepted", 0)
+
+
+async def test_a_bug_in_what_follows_from_a_202_does_not_cost_its_receipt(any_database_url):
+    async with staged(any_database_url, machines("w", 1)) as on:
+        run_id = await on.open(a_ring("w"))
+        on.doors = replace(on.doors, store=Flawed(on.store, "accept", ValueError("a bug"), times=1))
+        driver = await on.take(run_id)
+        await on.go_on(driver)
+        assert driver.book.lost is not None
+        (attempt,) = await on.store.rows("v_attempts", run_id=run_id)
+        receipts = await on.store.receipts([AttemptId(attempt["client_request_id"])])
+        assert len(receipts) == 1
+        assert (await on.drive(run_id))["status"] == "passed"
+        assert on.posts() == {"w-00": 1}
 
 
 async def test_an_intent_whose_commit_is_in_doubt_is_never_sent(any_database_url):

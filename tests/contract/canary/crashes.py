@@ -166,7 +166,7 @@ PORTS: Mapping[str, tuple[str, ...]] = {
     "arm": ("install", "poll", "look", "list_machines"),
     "store": (
         *("open_run_of", "queued_elsewhere", "open_run", "claim", "load", "heed", "record"),
-        *("intend", "receive", "receipts", "checkpoint", "release", "ask", "rows"),
+        *("intend", "accept", "receipts", "checkpoint", "release", "ask", "rows"),
     ),
 }
 _KINDS = ("a bearer", "a signed URL", "a group")

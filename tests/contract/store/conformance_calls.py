@@ -145,6 +145,13 @@ CALLS: Final[Mapping[str, Call]] = {
         lost=None,  # a fact needs no lease
         late=None,
     ),
+    "accept": Call(
+        ask=lambda s: s.store.accept(s.lease, a_receipt(s.sent), Change()),
+        first="Saved",
+        again="Saved",
+        lost="Stale",  # the change needs a lease; the fact is kept all the same
+        late="Saved",
+    ),
     "trackers": reading(urls_of_receipts, [], [3470]),
     "receipts": reading(times_of_receipts, [], [LATER]),
     "knows": reading(lambda s: s.store.knows(ActivityId("act-1")), answer=False, late=True),
@@ -237,7 +244,16 @@ CALLS: Final[Mapping[str, Call]] = {
 CHANGES: Final = {
     "again": {"claim", "renew", "disable_schedule"},
     "lost": {
-        *("open_run", "receive", "checkpoint", "ask", "halt_all", "resume_all", "confirm"),
+        *(
+            "open_run",
+            "receive",
+            "accept",
+            "checkpoint",
+            "ask",
+            "halt_all",
+            "resume_all",
+            "confirm",
+        ),
         *("fire", "see_schedule", "replace_freezes", "queue_fire"),
         *("disable_schedule", "enable_schedule"),
     },

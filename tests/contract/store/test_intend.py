@@ -260,6 +260,21 @@ async def test_a_receipt_keeps_urls_of_any_length_as_they_came(store):
     assert await store.receipts([]) == {}
 
 
+async def test_what_a_202_said_is_kept_even_where_its_move_comes_too_late(store):
+    lease, (op, other) = await opened(store, "vm-1", "vm-2")
+    attempts = [an_attempt(), an_attempt()]
+    for each, attempt in zip((op, other), attempts, strict=True):
+        await moved(store, lease, each, *to_submitting(attempt))
+    stale = Change(moves=(a_move(op, Began(NOW)),))
+    taken = replace(lease, epoch=99)
+    answers = await asyncio.gather(
+        store.accept(lease, a_receipt(attempts[0]), stale),
+        store.accept(taken, a_receipt(attempts[1]), Change()),
+    )
+    assert [type(answer) for answer in answers] == [Stale, Stale]
+    assert set(await store.receipts(attempts)) == set(attempts)
+
+
 async def test_an_installation_is_known_by_its_receipt_or_by_its_attempt(store):
     lease, (one, two) = await opened(store, "vm-1", "vm-2")
     first, second = an_attempt(), an_attempt()
