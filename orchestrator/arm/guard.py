@@ -8,6 +8,7 @@ anywhere (design 19, reliability E S1 and S3). A URL is taken verbatim or not at
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote
 
@@ -50,6 +51,7 @@ GRAPH: Final = re.compile(r"/providers/Microsoft\.ResourceGraph/resources", re.I
 """The path of Resource Graph's queries, and no other of that provider."""
 
 
+@lru_cache(maxsize=1_000)
 def compute(subscription: str | None) -> re.Pattern[str]:
     """Return the paths of Microsoft.Compute in one subscription; None stands for any.
 

@@ -52,6 +52,7 @@ def reboot_pending(state: Verifying) -> bool:
     return state.result is not None and state.result.reboot in {"Started", "Unknown"}
 
 
+_FOLLOWED: Final = (Unknown, InProgress, Verifying, NeedsHuman)
 PLANNED_FROM: Final = timedelta(seconds=10)
 """Who sets `tracking.poll` below this wants to see an end at once (a demo, a test): reads are then
 periodic, and nothing is planned."""
@@ -93,6 +94,11 @@ class Pacing:
     """When one told that this installation has ended."""
     spoiled: int = 0
     """How many reads in a row, the latest included, have told nothing."""
+
+
+def is_followed(state: State) -> bool:
+    """Tell whether an operation in this state is looked at: `watch_for` plans only for those."""
+    return isinstance(state, _FOLLOWED)
 
 
 def watch_for(op: Operation, old: Watch | None, pacing: Pacing, now: datetime) -> Watch | None:

@@ -3,11 +3,12 @@ observers."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import TypeVar
 
 from orchestrator.domain.model import VmId
 from orchestrator.domain.operation import Event, Operation, transition
-from orchestrator.domain.polling import watch_for
+from orchestrator.domain.polling import is_followed, watch_for
 from orchestrator.domain.record import DAEMON, AttemptUpdate, Change, Lease, Move, Receipt, Watch
 from orchestrator.domain.result import Report
 from orchestrator.domain.view import RunView
@@ -136,13 +137,9 @@ class Book:
     def _show(self, change: Change) -> None:
         now = self._clock.now()
         for move in change.moves:
-            vm = move.after.target.vm_id
             self.view.put(move.after)
-            fresh = watch_for(
-                move.after, self.view.watches.get(vm), self.view.pacing(move.after), now
-            )
-            if fresh is not None and move.after.state is not move.before.state:
-                self.watch(vm, fresh)
+            if move.after.state is not move.before.state and is_followed(move.after.state):
+                self._follow(move.after, now)
             self._observer.moved(move)
         for wave in change.waves:
             self.view.waves[wave.position] = wave
@@ -153,6 +150,13 @@ class Book:
         for fact in change.facts:
             self._observer.noted(self.view.run.id, fact)
         self.changed.set()
+
+    def _follow(self, op: Operation, now: datetime) -> None:
+        """Plan the first look at an operation in its new state."""
+        vm = op.target.vm_id
+        fresh = watch_for(op, self.view.watches.get(vm), self.view.pacing(op), now)
+        if fresh is not None:
+            self.watch(vm, fresh)
 
     def lose(self, reason: str) -> None:
         """Give the run up here: its rows know better than we do."""

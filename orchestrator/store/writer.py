@@ -51,6 +51,8 @@ class Writer:
         self._jobs: deque[_Job[Any]] = deque()
         self._wake = asyncio.Event()
         self._closing = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        """Asked for once: that costs a system call each time."""
 
     async def write(self, unit: Unit[T]) -> T:
         """Run a unit in a transaction and return its value once that is on disk.
@@ -61,7 +63,9 @@ class Writer:
         """
         if self._closing:
             raise self._closed()
-        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        answer: asyncio.Future[T] = self._loop.create_future()
         self._jobs.append(_Job(unit, answer))
         self._wake.set()
         return await answer
