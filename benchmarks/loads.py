@@ -13,7 +13,7 @@ from benchmarks import fake_arm
 from benchmarks.figures import Finding, Part, Sizes, middle
 from benchmarks.fleet import fleet, plan
 from benchmarks.measure import Figures, Job, child
-from benchmarks.polling import prepared
+from benchmarks.polling import polled, prepared
 from benchmarks.prepared import prepare_queued
 from tests.postgres import PostgresServer, find_binaries
 
@@ -113,7 +113,8 @@ def durable_postgres() -> Iterator[PostgresServer]:
 
 
 def paced(sizes: Sizes) -> Part:
-    """Part g: polls at an even pace, by the planned instant and by the wire."""
+    """Part g: polls at an even pace, by the planned instant and by the wire; none tells of an end,
+    so what one costs is set beside the bare loop at the same pace."""
     vms = sizes.paced
     with fake_arm.serving() as arm, tempfile.TemporaryDirectory(prefix="bench-") as folder:
         job = Job(origin=arm.url, vms=vms, poll_s=PACE_S, takes_s=3600.0)
@@ -122,6 +123,8 @@ def paced(sizes: Sizes) -> Part:
         found = child("rivals.product", job)
         stats = arm.stats()
     polls = found["polls_handed_out"] / sizes.paced_s
+    bare = polled("bare", vms, poll_s=PACE_S, takes_s=sizes.paced_s)
+    each = found["cpu_s"] / max(1, found["polls_handed_out"]) * 1e6
     return Part(
         [
             _g("poll later than planned, p99", found["handed_out_late_p99_ms"], LATE_MS, "ms"),
@@ -129,10 +132,12 @@ def paced(sizes: Sizes) -> Part:
             _g("share of a core", found["cpu_s"] / found["wall_s"], SHARE_OF_A_CORE),
             _g("lag of the loop, p99", found["lag_p99_ms"], LAG_MS, "ms"),
             _g("polls a second", polls, None, "/s"),
+            _g("CPU of a poll that tells nothing", each, None, "µs"),
+            _g("the same over the bare loop at this pace", each / bare["us_per_request"]),
         ],
-        {**found, "stats": dict(stats)},
+        {**found, "stats": dict(stats), "bare": bare},
     )
 
 
-def _g(figure: str, seen: float, bar: float | None, unit: str = "") -> Finding:
+def _g(figure: str, seen: float, bar: float | None = None, unit: str = "") -> Finding:
     return Finding(part="g", figure=f"paced: {figure}", seen=seen, bar=bar, unit=unit)
