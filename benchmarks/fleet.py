@@ -11,6 +11,7 @@ from orchestrator.domain.model import (
     Selection,
     Share,
     Target,
+    Tolerance,
     Tracking,
     VmId,
     WaveSpec,
@@ -69,7 +70,7 @@ def plan(poll: timedelta, max_unknown: int = 3) -> PlanSpec:
         name="all",
         select=Selection(subscriptions=("any",)),
         max_parallel=everything,
-        allow_failures=everything,
+        allow_failures=Tolerance(percent=100),
         max_duration=MAX_DURATION,
     )
     return PlanSpec(

@@ -16,6 +16,7 @@ from orchestrator.domain.answer import (
     TraceAnswer,
     Tracker,
 )
+from orchestrator.domain.bounds import UNBOUNDED, Bounds
 from orchestrator.domain.durations import Lasted
 from orchestrator.domain.inventory import Machine
 from orchestrator.domain.model import (
@@ -191,10 +192,10 @@ class Stale:
 @dataclass(frozen=True, slots=True)
 class Refused:
     """The intent may not be: the database is not believed, the run or its wave is not open, the VM
-    is locked, or no attempt is left.
+    is locked, no attempt is left, or it would exceed a limit or a strict budget.
 
     `code` is one of `safe_mode`, `halted_all`, `run_not_open`, `wave_not_open`, `freeze`, `window`,
-    `busy`, `no_attempt_left`. Nothing was written.
+    `busy`, `no_attempt_left`, `limit`, `budget`. Nothing was written.
     """
 
     code: str
@@ -253,16 +254,25 @@ class Store(Protocol):
     async def record(self, lease: Lease, change: Change) -> Saved | Stale:
         """Write one change of a run's driver, all of it or nothing."""
 
-    async def intend(self, lease: Lease, move: Move) -> Saved | Refused | Stale:
+    async def intend(
+        self, lease: Lease, move: Move, bounds: Bounds = UNBOUNDED
+    ) -> Saved | Refused | Stale:
         """Commit an intent: `move` goes from preparing to submitting.
 
         In one transaction: the rows of the run, its wave and the brake are locked (shared), the
         brake is seen to be off, the database to be believed, the run and the wave to be open, the
         intent comes in the wave's window with room before its end and in no freeze (an approved
         emergency run overrides that), the VM is not locked by another operation, this attempt
-        number has no other intent that Azure may have taken, the lease is ours; then the operation
+        number has no other intent that Azure may have taken, the lease is ours, and with it nothing
+        of `bounds` is exceeded: the VMs in flight are counted over all runs, whoever else counts
+        the same waiting; then the operation
         and its attempt row are written.
         """
+
+    async def slots_elsewhere(
+        self, run_id: RunId, kinds: Collection[str], now: datetime
+    ) -> Mapping[str, int]:
+        """Count the VMs in flight in all other runs, by their groups of these kinds."""
 
     async def receive(self, receipt: Receipt) -> None:
         """Insert what a 202 said. Needs no lease; inserting it twice is harmless."""

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 
+from orchestrator.domain.durations import PAST, Durations
 from orchestrator.domain.inventory import Machine, scopes
-from orchestrator.domain.model import PlanSpec, Run, RunId, Selection, VmId
+from orchestrator.domain.model import Order, PlanSpec, Run, RunId, Selection, VmId
 from orchestrator.domain.record import Act, ActKind, Brake, Emergency, Fact, Fire, Rest
 from orchestrator.domain.rollout import current_wave
 from orchestrator.domain.states import Ended, Failed, Why
@@ -111,7 +112,7 @@ class Service:
             approved_by=emergency.approved_by if emergency else None,
         )
         fired = replace(fire, run_id=origin.run_id) if fire else None
-        rows = open_run(origin, plan, membership, elsewhere)
+        rows = open_run(origin, plan, membership, elsewhere, await self._durations(plan, vms))
         facts = _facts(rows, membership, emergency)
         asks = self._hand_overs(rows.run, elsewhere) if emergency else ()
         outcome = await self._store.open_run(
@@ -149,6 +150,13 @@ class Service:
             )
             for other, taken in vms.items()
         ]
+
+    async def _durations(self, plan: PlanSpec, vms: Sequence[VmId]) -> Durations:
+        """Read how long installations lasted, where the order of starts asks for it."""
+        durations = Durations()
+        if any(wave.order is Order.LONGEST_FIRST for wave in plan.waves):
+            durations.remember(await self._store.durations(PAST), frozenset(vms))
+        return durations
 
     async def act(self, act: Act) -> Asked | Opened | NotOpened:
         """Write a person's act; its effect is the driver's, within 2 s where a daemon runs (design

@@ -5,6 +5,9 @@ The same summary stands in an operation's output and, shorter, in a VM's instanc
 """
 
 import re
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import islice
 from typing import Final
 
 from orchestrator.arm.documents import (
@@ -32,21 +35,32 @@ _VAGUE: Final = frozenset({"1", "2", "error", "informational"})
 """Codes that say only that something went wrong; the details may say what (azure-facts 5.4)."""
 _CUT_SHORT: Final = "truncated_patch_list_id"
 """The id of the entry that stands where Linux cut its list at 128 KB (azure-facts 5.4)."""
+_MOST_CULPRITS: Final = 5
+_NAME: Final = 100
+"""Characters of a patch's name: enough to tell packages apart."""
 _KB = re.compile(r"(?:KB)?([0-9]{1,12})", re.IGNORECASE)
 
 
 def report(output: Document, raw: bytes) -> Report:
     """Read the result of an installation; `raw` is kept as it came, but for signed URLs."""
+    patches = tuple(
+        _patch(item)
+        for item in items(output.get("patches"))
+        if text(item.get("patchId")).lower() != _CUT_SHORT
+    )
     return Report(
-        result=summary(output),
+        result=replace(summary(output), culprits=_culprits(patches)),
         activity=text(output.get("installationActivityId")).lower(),
-        patches=tuple(
-            _patch(item)
-            for item in items(output.get("patches"))
-            if text(item.get("patchId")).lower() != _CUT_SHORT
-        ),
+        patches=patches,
         raw=_unsigned(raw),
     )
+
+
+def _culprits(patches: Sequence[Patch]) -> tuple[str, ...]:
+    """Name the first patches that failed, by KB or package."""
+    names = (each.kb_id or each.name for each in patches if each.state == "Failed")
+    told = dict.fromkeys(name.replace(",", " ")[:_NAME] for name in names if name)
+    return tuple(islice(told, _MOST_CULPRITS))
 
 
 def _unsigned(raw: bytes) -> bytes:

@@ -139,8 +139,35 @@ def machine(entry: Document) -> Machine | None:
         resource_group=parts["group"],
         region=_region(entry),
         os=_system(entry),
+        zone=_zone(entry),
+        availability_set=_availability_set(entry),
+        image=_image(entry),
         tags=_tags(documents.inner(entry, "tags")),
     )
+
+
+def _zone(entry: Document) -> str:
+    """A VM is in one zone at most: `zones: ["1"]`."""
+    zones = entry.get("zones")
+    return documents.text(zones[0], 20).lower() if isinstance(zones, list) and zones else ""
+
+
+def _availability_set(entry: Document) -> str:
+    found = documents.inner(documents.inner(entry, "properties"), "availabilitySet")
+    return vm_id(documents.text(found.get("id"), 2000))
+
+
+def _image(entry: Document) -> str:
+    """Return `publisher:offer:sku` of a marketplace image, or of a gallery's image its id without
+    subscription and version."""
+    profile = documents.inner(documents.inner(entry, "properties"), "storageProfile")
+    image = documents.inner(profile, "imageReference")
+    named = [documents.text(image.get(key), 200) for key in ("publisher", "offer", "sku")]
+    if all(named):
+        return ":".join(named).lower()
+    resource = documents.text(image.get("id"), 2000).lower()
+    kept, _, _ = resource.partition("/versions/")
+    return kept.rpartition("/providers/")[2]
 
 
 def _tags(tags: Document) -> Mapping[str, str]:

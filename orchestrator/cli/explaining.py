@@ -16,6 +16,7 @@ from orchestrator.cli.options import config_option, json_option
 from orchestrator.cli.progress import Row, to_json
 from orchestrator.cli.sessions import access_of, log, reading
 from orchestrator.cli.text import say
+from orchestrator.cli.viewing import view_of
 from orchestrator.clock import WallClock
 from orchestrator.config.settings import Access
 from orchestrator.domain.model import VmId
@@ -50,13 +51,11 @@ def explain(words: tuple[str, ...], config: Path, *, as_json: bool) -> None:
 async def _explain(access: Access, words: Sequence[str], *, as_json: bool) -> None:
     async with reading(access) as store:
         run_id, names = await run_and_vms(store, words)
+        now = WallClock().now()
         try:
-            view = RunView(await store.load(run_id))
+            view = await view_of(store, run_id, now)
         except LookupError as error:
             raise Stop(f"{error}.") from None
-        view.brake, view.safe_mode = await store.brake(), await store.safe_mode()
-        view.thaw(await store.freezes())
-        now = WallClock().now()
         chosen = [op for op in view.ops.values() if not names or _is_named(op, names)]
         found = [(op, standing(view, op, now)) for op in chosen]
         if as_json:

@@ -19,18 +19,16 @@ from orchestrator.config.comparing import Difference, differences
 from orchestrator.config.loading import load
 from orchestrator.config.settings import ConfiguredPlan, Settings
 from orchestrator.daemon import azure
-from orchestrator.domain.durations import Durations
+from orchestrator.domain.durations import PAST, Durations
 from orchestrator.domain.forecast import Forecast, WaveForecast, forecast
 from orchestrator.domain.inventory import Machine
 from orchestrator.domain.moving import NOWHERE, Moved, moves, places
-from orchestrator.domain.waves import Membership, resolve
+from orchestrator.domain.waves import Membership, in_order, resolve
 from orchestrator.domain.words import counted, spanned
 from orchestrator.logs import Log
 from orchestrator.ports import StoreUnavailableError
 from orchestrator.service import machines_of
 
-_LEARNT_FROM: Final = 10_000
-"""So many past installations tell how long the next ones last."""
 _NAMED: Final = 10
 """More VMs that move the same way are counted, not named."""
 
@@ -52,12 +50,14 @@ def plan(plan: str, config: Path, *, as_json: bool) -> None:
 
 
 async def _plan(settings: Settings, configured: ConfiguredPlan, *, as_json: bool) -> None:
-    membership = resolve(configured.spec, await _listed(settings, [configured]))
+    listed = resolve(configured.spec, await _listed(settings, [configured]))
+    durations = await _learnt(settings, listed)
+    membership = in_order(configured.spec, listed, durations)
     if as_json:
         for row in _rows(configured, membership):
             say(to_json(row))
         return
-    foreseen = forecast(configured.spec, membership, await _learnt(settings, membership))
+    foreseen = forecast(configured.spec, membership, durations)
     for line in _lines(configured, membership, foreseen):
         say(line)
 
@@ -79,7 +79,7 @@ async def _learnt(settings: Settings, membership: Membership) -> Durations:
         except StoreUnavailableError:
             return durations
         vms = {member.vm_id for wave in membership.waves for member in wave}
-        durations.remember(await store.durations(_LEARNT_FROM), vms)
+        durations.remember(await store.durations(PAST), vms)
     return durations
 
 

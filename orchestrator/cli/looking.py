@@ -14,10 +14,10 @@ from orchestrator.cli.options import config_option, json_option
 from orchestrator.cli.progress import at_rest, headline, report, to_json
 from orchestrator.cli.sessions import access_of, log, reading, signals
 from orchestrator.cli.text import say
+from orchestrator.cli.viewing import view_of
 from orchestrator.clock import WallClock
 from orchestrator.config.settings import Access
 from orchestrator.domain.model import RunId
-from orchestrator.domain.view import RunView
 from orchestrator.domain.waits import waits
 from orchestrator.ports import Store
 
@@ -87,10 +87,9 @@ async def _one(store: Store, run_id: RunId, *, as_json: bool) -> None:
 
 async def _waiting(store: Store, run_id: RunId) -> Sequence[str]:
     """Say why queued VMs wait, what holds most of them first."""
-    view = RunView(await store.load(run_id))
-    view.brake, view.safe_mode = await store.brake(), await store.safe_mode()
-    view.thaw(await store.freezes())
-    found = sorted(waits(view, WallClock().now()).items(), key=lambda each: -each[1])
+    now = WallClock().now()
+    view = await view_of(store, run_id, now)
+    found = sorted(waits(view, now).items(), key=lambda each: -each[1])
     lines = [f"    {number:>5} queued: {reason}" for reason, number in found[:_REASONS_SHOWN]]
     left = sum(number for _, number in found[_REASONS_SHOWN:])
     return [*lines, f"    {left:>5} queued for other reasons"] if left else lines

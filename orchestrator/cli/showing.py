@@ -7,12 +7,13 @@ from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from orchestrator.cli.bounding import limited, limits_mapping, shared, tolerated, whole
 from orchestrator.config.durations import show_duration
 from orchestrator.config.problems import Problem
 from orchestrator.config.settings import AzureSettings, ConfiguredPlan, Settings
 from orchestrator.config.time_values import DAYS
 from orchestrator.domain.almanac import Entry
-from orchestrator.domain.model import Selection, Share, WaveSpec, Window
+from orchestrator.domain.model import Selection, WaveSpec, Window
 from orchestrator.domain.schedule import Cron, Nominal, PatchTuesday, Schedule, fires
 from orchestrator.domain.window import needed
 
@@ -54,8 +55,10 @@ def _plan(plan: ConfiguredPlan, now: datetime) -> Iterator[str]:
             title = "next fires" if number == 0 else ""
             yield f"  {title:<10}  {local:<26} = {fire.at:%Y-%m-%d %H:%M} UTC"
         yield f"  missed      {_missed(plan.schedule)}"
-    budget = f"; at most {_share(spec.allow_failures)} failures" if spec.allow_failures else ""
+    budget = f"; allowed failures {whole(spec.allow_failures)}" if spec.allow_failures else ""
     yield f"  run         ends after {show_duration(spec.deadline)} at the latest{budget}"
+    if limits := limited(spec.limits):
+        yield f"  limits      {limits}"
     for position, wave in enumerate(spec.waves, 1):
         yield f"  wave {position:<6} {wave.name}: {_selection(wave.select)}"
         if wave.exclude != Selection():
@@ -90,13 +93,13 @@ def _missed(schedule: Schedule) -> str:
 
 
 def _rules(wave: WaveSpec) -> str:
-    parallel = _share(wave.max_parallel) if wave.max_parallel else "by size"
-    allowed = _share(wave.allow_failures) if wave.allow_failures else "by size"
+    parallel = shared(wave.max_parallel) if wave.max_parallel else "by size"
+    allowed = tolerated(wave.allow_failures)
     bake = f", bake {show_duration(wave.bake)}" if wave.bake else ""
     empty = ", may be empty" if wave.allow_empty else ""
     duration, warned = show_duration(wave.max_duration), wave.warnings.value
     return (
-        f"max parallel {parallel}, allowed failures {allowed}{bake}{empty}, "
+        f"max parallel {parallel}, {wave.order.value}, allowed failures {allowed}{bake}{empty}, "
         f"max duration {duration}, reboot {wave.reboot.value}, warnings {warned}"
     )
 
@@ -127,14 +130,6 @@ def _selection(selection: Selection) -> str:
 
 def _either(values: Sequence[str]) -> str:
     return " or ".join(values)
-
-
-def _share(share: Share | None) -> str:
-    if share is None:
-        return "by size"
-    percent = None if share.percent is None else f"{share.percent:g}%"
-    given = [str(each) for each in (share.count, percent) if each is not None]
-    return given[0] if len(given) == 1 else f"the smaller of {' and '.join(given)}"
 
 
 def _azure(azure: AzureSettings) -> str:
@@ -195,6 +190,7 @@ def _plan_mapping(plan: ConfiguredPlan, now: datetime) -> dict[str, Any]:
             {"local": fire.local, "at": _utc(fire.at)} for fire in next_fires(plan.schedule, now)
         ],
         "deadline": show_duration(plan.spec.deadline),
+        "limits": limits_mapping(plan.spec.limits),
         "waves": [_wave_mapping(wave) for wave in plan.spec.waves],
     }
 
@@ -206,6 +202,7 @@ def _wave_mapping(wave: WaveSpec) -> dict[str, Any]:
         "exclude": _selection(wave.exclude) or None,
         "ids": len(wave.select.ids),
         "max_parallel": asdict(wave.max_parallel) if wave.max_parallel else None,
+        "order": wave.order.value,
         "allow_failures": asdict(wave.allow_failures) if wave.allow_failures else None,
         "bake": show_duration(wave.bake),
         "max_duration": show_duration(wave.max_duration),

@@ -9,6 +9,7 @@ from pydantic import Field, Tag, model_validator
 
 from orchestrator.config import values
 from orchestrator.config.azure_keys import Azure
+from orchestrator.config.budget_keys import AllowFailures, LimitsKeys, RunAllowFailures
 from orchestrator.config.keys import Keys, forms
 from orchestrator.config.patch_keys import PatchesKeys
 from orchestrator.config.problems import Wrong
@@ -48,27 +49,6 @@ class ThrottleKeys(Keys):
     """The share of Azure's request limits that is left to your other tools. Default: 20%."""
 
 
-class Budget(Keys):
-    """Both at once: the smaller holds."""
-
-    count: Annotated[int, Field(ge=0)] | None = None
-    """How many failures are tolerated."""
-    percent: values.Percent | None = None
-    """How many percent of the VMs may fail; rounded down."""
-
-    @model_validator(mode="after")
-    def _not_empty(self) -> Self:
-        if self.count is None and self.percent is None:
-            raise Wrong("neither count nor percent", "write at least one of them")
-        return self
-
-
-AllowFailures = Annotated[
-    Annotated[int, Field(ge=0), Tag("<number>")]
-    | Annotated[values.PercentText, Tag("<text>")]
-    | Annotated[Budget, Tag("<mapping>")],
-    forms("a count, a percentage or a mapping of both", number=True, mapping=True),
-]
 MaxParallel = Annotated[
     Annotated[int, Field(ge=1), Tag("<number>")] | Annotated[values.SomePercentText, Tag("<text>")],
     forms("a count or a percentage", number=True),
@@ -108,6 +88,8 @@ class ForWaves(Keys):
     """Whether an installation that ended with warnings counts as a failure."""
     max_parallel: MaxParallel | None = None
     """How many VMs of a wave at once: a count, or a percentage of the wave."""
+    order: Literal["as_listed", "longest_first", "shuffle"] | None = None
+    """In which order the VMs of a wave are started."""
     bake: values.Duration | None = None
     """How long a finished wave must stay good before the next one opens."""
     window: Windows | None = None
@@ -162,7 +144,7 @@ class PlanKeys(ForPlans):
     """When it fires. Without it, it is opened by hand."""
     patches: PatchesKeys | None = None
     """Which patches are asked for."""
-    allow_failures: AllowFailures | None = None
+    allow_failures: RunAllowFailures | None = None
     """How many failures the whole run tolerates, over all its waves."""
     emergency: bool = False
     """Whether its runs override freezes: each needs a named approver then."""
@@ -188,6 +170,8 @@ class Config(AccessKeys):
     """How installations are followed."""
     throttle: ThrottleKeys = ThrottleKeys()
     """How much of Azure's own limits is used."""
+    limits: LimitsKeys = LimitsKeys()
+    """How many VMs may be in flight, over all runs. All of it holds at once."""
     defaults: Defaults = Defaults()
     """What holds for every plan that does not say otherwise."""
     freezes: Annotated[list[FreezeKeys], Field(default_factory=list)]

@@ -5,10 +5,10 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from orchestrator.config.azure_keys import Azure, CloudKeys, CredentialKeys
+from orchestrator.config.budgets import resolve_limits, tolerance
 from orchestrator.config.freezing import Freezes, resolve_freezes
 from orchestrator.config.keys import Keys
 from orchestrator.config.models import (
-    Budget,
     Config,
     Defaults,
     ForWaves,
@@ -26,7 +26,9 @@ from orchestrator.config.settings import (
 from orchestrator.config.time_keys import ScheduleKeys
 from orchestrator.domain.model import (
     Hours,
+    Limits,
     LinuxPatches,
+    Order,
     Patches,
     PlanSpec,
     Reboot,
@@ -77,10 +79,11 @@ def resolve_reserve(keys: ThrottleKeys) -> float:
 def resolve_plans(config: Config) -> tuple[ConfiguredPlan, ...]:
     """Fill in every default of every plan."""
     tracking = _given(Tracking, config.tracking)
-    return tuple(_plan(plan, config.defaults, tracking) for plan in config.plans)
+    limits = resolve_limits(config.limits)
+    return tuple(_plan(plan, config.defaults, tracking, limits) for plan in config.plans)
 
 
-def _plan(plan: PlanKeys, defaults: Defaults, tracking: Tracking) -> ConfiguredPlan:
+def _plan(plan: PlanKeys, defaults: Defaults, tracking: Tracking, limits: Limits) -> ConfiguredPlan:
     layers = (plan, defaults)
     zone = _first("timezone", layers, "UTC")
     waves = [_wave(wave, n, layers, zone) for n, wave in enumerate(plan.waves, 1)]
@@ -89,7 +92,8 @@ def _plan(plan: PlanKeys, defaults: Defaults, tracking: Tracking) -> ConfiguredP
         waves=tuple(waves),
         patches=_patches(plan.patches),
         tracking=tracking,
-        allow_failures=_share(plan.allow_failures),
+        allow_failures=tolerance(plan.allow_failures),
+        limits=limits,
         deadline=_first("deadline", layers, timedelta(days=14)),
         min_interval=_first("min_interval", layers, timedelta(hours=12)),
         carry_over=_first("carry_over", layers, 2),
@@ -111,7 +115,8 @@ def _wave(wave: WaveKeys, position: int, above: Sequence[ForWaves], zone: str) -
         select=_selection(wave.select),
         exclude=_selection(wave.exclude) if wave.exclude else Selection(),
         max_parallel=_share(_first("max_parallel", layers, None)),
-        allow_failures=_share(wave.allow_failures),
+        allow_failures=tolerance(wave.allow_failures),
+        order=Order(_first("order", layers, Order.AS_LISTED)),
         bake=_first("bake", layers, timedelta(0)),
         allow_empty=wave.allow_empty,
         max_duration=_first("max_duration", layers, timedelta(minutes=90)),
@@ -172,12 +177,10 @@ def _selection(keys: Selector) -> Selection:
     )
 
 
-def _share(written: float | Budget | None) -> Share | None:
+def _share(written: float | None) -> Share | None:
     match written:
         case None:
             return None
-        case Budget(count=count, percent=percent):
-            return Share(count=count, percent=percent)
         case int():
             return Share(count=written)
         case _:

@@ -81,7 +81,7 @@ def _wave(spec: WaveSpec, members: Sequence[Target], durations: Durations) -> Wa
         spec=spec,
         vms=len(members),
         max_parallel=at_once,
-        allowed=halting.allowed(spec.allow_failures or failures, len(members)),
+        allowed=halting.allowed_for(spec.allow_failures, failures, len(members)),
         usual=_lasts(members, at_once, _lengths(spec, members, durations, _HALF)),
         careful=_lasts(members, at_once, _lengths(spec, members, durations, _ONE_IN_TEN)),
     )

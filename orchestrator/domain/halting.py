@@ -1,7 +1,7 @@
 """The arithmetic of budgets: how many failures a wave or a run tolerates, and whether it has had
 too many."""
 
-from orchestrator.domain.model import Share
+from orchestrator.domain.model import Share, Tolerance
 
 _SIZES = (
     (25, Share(count=1), Share(count=0)),
@@ -32,6 +32,18 @@ def allowed(tolerance: Share, vms: int) -> int:
 def permitted(permission: Share, vms: int) -> int:
     """Return how many VMs may run at once: a permission rounds down, but never below one."""
     return max(1, min(_counts(permission, vms)))
+
+
+def numbered(share: Share) -> bool:
+    """Tell whether a share says a number at all, not only `in_a_row` or `rate`."""
+    return share.count is not None or share.percent is not None
+
+
+def allowed_for(tolerance: Tolerance | None, default: Share, vms: int) -> int:
+    """Return how many failures a wave of so many VMs tolerates: by its own number, or by the
+    default of its size."""
+    own = tolerance is not None and numbered(tolerance)
+    return allowed(tolerance if tolerance is not None and own else default, vms)
 
 
 def exceeded(bad: int, tolerated: int) -> bool:

@@ -18,6 +18,9 @@ class Machine:
     resource_group: str
     region: str
     os: str
+    zone: str = ""
+    availability_set: str = ""
+    image: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -30,6 +33,10 @@ def target(machine: Machine) -> Target:
         resource_group=machine.resource_group,
         region=machine.region,
         os=machine.os,
+        zone=machine.zone,
+        availability_set=machine.availability_set,
+        image=machine.image,
+        tags=tuple(sorted(machine.tags.items())),
     )
 
 

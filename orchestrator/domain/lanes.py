@@ -1,10 +1,12 @@
-"""Who is ready for what: operations in lanes, one for each errand in each place. Pure.
+"""Who is due for what: operations in lanes, one for each errand in each place. Pure.
+
+Those that are to be started have queues of their own (`ready.py`).
 
 All VMs of a lane draw from the same buckets of Azure's. When those are empty the lane is held as a
 whole: nobody asks for each of its thousands of VMs whether there is a token.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from enum import IntEnum
 from heapq import merge
@@ -14,7 +16,7 @@ from typing import Final, NamedTuple
 
 from orchestrator.domain.model import VmId
 from orchestrator.domain.record import Watch
-from orchestrator.domain.states import InProgress, Preparing, Queued, State, Submitting
+from orchestrator.domain.states import InProgress, Preparing, State, Submitting
 from orchestrator.domain.throttle import Call
 
 Place = tuple[str, str]
@@ -53,8 +55,6 @@ def errand_of(state: State, watch: Watch | None) -> Errand:
             return Errand.RECOVER
         case Preparing():
             return Errand.RESUME
-        case Queued():
-            return Errand.START
         case InProgress(tracked=tracked):
             return Errand.POLL if tracked and not (watch and watch.by_view) else Errand.VIEW
         case _:
@@ -62,7 +62,7 @@ def errand_of(state: State, watch: Watch | None) -> Errand:
 
 
 class Lane(NamedTuple):
-    """One errand in one place, of one wave: waves begin one after the other."""
+    """One errand in one place, of one wave."""
 
     errand: Errand
     wave: int
@@ -105,30 +105,17 @@ class Lanes:
         until = self._held.get(lane)
         return until is not None and now < until
 
-    def going(
-        self,
-        errand: Errand,
-        now: datetime,
-        wave: int | None = None,
-        without: Collection[Place] = (),
-    ) -> Iterator[VmId]:
-        """Yield who may go on an errand now, whoever lined up first first: of one wave, or of all,
-        and of every place but those left out."""
+    def going(self, errand: Errand, now: datetime) -> Iterator[VmId]:
+        """Yield who may go on an errand now, whoever lined up first first."""
         found = [
             waiting
-            for lane, waiting in self._free(errand, now)
-            if wave in {None, lane.wave} and lane.place not in without
+            for lane, waiting in self._lanes.items()
+            if lane.errand is errand and not self.is_held(lane, now)
         ]
         if len(found) == 1:
             return iter(found[0])
         turns = (((turn, vm) for vm, turn in waiting.items()) for waiting in found)
         return map(itemgetter(1), merge(*turns))
-
-    def heads(self, errand: Errand, now: datetime, wave: int) -> Iterator[tuple[Place, VmId]]:
-        """Yield each place of a wave in which somebody may go now, and who is first there."""
-        for lane, waiting in self._free(errand, now):
-            if lane.wave == wave:
-                yield lane.place, next(iter(waiting))
 
     def next_release(self, now: datetime) -> datetime | None:
         """Return when the first held lane with somebody in it may go on."""
@@ -142,8 +129,3 @@ class Lanes:
     def standing(self) -> dict[Lane, frozenset[VmId]]:
         """Return who stands where, for the test that compares a lived view with a fresh one."""
         return {lane: frozenset(waiting) for lane, waiting in self._lanes.items()}
-
-    def _free(self, errand: Errand, now: datetime) -> Iterator[tuple[Lane, dict[VmId, int]]]:
-        for lane, waiting in self._lanes.items():
-            if lane.errand is errand and not self.is_held(lane, now):
-                yield lane, waiting

@@ -77,6 +77,56 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """A share of the latest results: more than `percent` bad among the `last` ones halts, once
+    there are `min_sample`."""
+
+    percent: float
+    last: int = 50
+    min_sample: int = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tolerance(Share):
+    """How many failures are tolerated (design 7). With neither count nor percentage a wave has the
+    default of its size, and a run no such bound."""
+
+    in_a_row: int | None = None
+    """The n-th failure with no success between halts."""
+    rate: Rate | None = None
+    strict: bool = False
+    """A VM starts only while `in_flight + bad < allowed + 1`."""
+
+
+class Order(StrEnum):
+    """In which order the VMs of a wave are started."""
+
+    AS_LISTED = "as_listed"
+    LONGEST_FIRST = "longest_first"
+    SHUFFLE = "shuffle"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupLimit:
+    """How many VMs of each group of one kind may be in flight: a count holds over all runs, a
+    percentage is of the run's own VMs in the group.
+
+    `kind` is `subscription`, `subscription_region`, `zone`, `availability_set` or `tag:NAME`.
+    """
+
+    kind: str
+    most: Share
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What all runs together may have in flight (design 8). All of it holds at once."""
+
+    in_flight: int | None = None
+    per: tuple[GroupLimit, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
     """Which VMs: all given kinds must match, any value within a kind will do. Nothing given
     matches nothing.
@@ -134,7 +184,8 @@ class WaveSpec:
     select: Selection
     exclude: Selection = field(default_factory=Selection)
     max_parallel: Share | None = None
-    allow_failures: Share | None = None
+    allow_failures: Tolerance | None = None
+    order: Order = Order.AS_LISTED
     bake: timedelta = timedelta(0)
     allow_empty: bool = False
     max_duration: timedelta = timedelta(minutes=90)
@@ -164,7 +215,8 @@ class PlanSpec:
     waves: tuple[WaveSpec, ...]
     patches: Patches = field(default_factory=Patches)
     tracking: Tracking = field(default_factory=Tracking)
-    allow_failures: Share | None = None
+    allow_failures: Tolerance | None = None
+    limits: Limits = field(default_factory=Limits)
     deadline: timedelta = timedelta(days=14)
     min_interval: timedelta = timedelta(hours=12)
     carry_over: int = 2
@@ -182,6 +234,14 @@ class Target:
     region: str
     os: str
     """`Windows`, `Linux`, or empty when the inventory did not say."""
+    zone: str = ""
+    """The availability zone, `1`, of the VM's own subscription and region; empty: in none."""
+    availability_set: str = ""
+    """A resource id in lower case; empty: in none."""
+    image: str = ""
+    """What it was made from, `publisher:offer:sku` or a gallery's image; empty: unknown."""
+    tags: tuple[tuple[str, str], ...] = ()
+    """By name, in Azure's spelling."""
 
 
 class RunStatus(StrEnum):
@@ -241,6 +301,8 @@ class Run:
     reason: str = ""
     closed_at: datetime | None = None
     parent: RunId | None = None
+    results_from: datetime | None = None
+    """`in_a_row` and `rate` look at what ended after this: the last resume after a halt."""
     version: int = 0
     approved_by: str | None = None
     """Of an emergency run: who allowed that it overrides freezes."""

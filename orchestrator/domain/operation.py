@@ -177,7 +177,8 @@ class Operation:
     """One target inside a run: the only thing with a life of its own.
 
     `attempt` is 1 + the grants used; `forgiven` is set by a `resume` that accepted this failure;
-    `version` is the compare-and-set of its row.
+    `rank` is its place in the order of starts of its wave; `version` is the compare-and-set of its
+    row.
     """
 
     run_id: RunId
@@ -187,6 +188,7 @@ class Operation:
     attempt: int = 1
     started_at: datetime | None = None
     forgiven: bool = False
+    rank: int = 0
     version: int = 0
 
 

@@ -23,6 +23,8 @@ class Result:
     window_exceeded: bool | None = None
     error_code: str = ""
     error_message: str = ""
+    culprits: tuple[str, ...] = ()
+    """The first patches that failed: KBs on Windows, packages on Linux."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain, islice
 
-from orchestrator.domain import halting
+from orchestrator.domain import budgets, causes, halting
 from orchestrator.domain.hours import opens_at, shut_for
 from orchestrator.domain.lanes import Errand
 from orchestrator.domain.model import RunStatus, Wave, WaveStatus
@@ -208,9 +208,10 @@ def _decide(view: RunView, now: datetime) -> Iterator[Decision]:
         return
     if status is RunStatus.HALTED:
         return
-    halt = broken_budget(view)
-    if halt is not None:
-        yield halt
+    broken = budgets.broken(view)
+    if broken is not None:
+        position, why = broken
+        yield HaltRun(position, causes.explained(view, position, why))
         return
     since = view.unreachable_since
     if status is RunStatus.OPEN and since is not None and view.silence >= UNREACHABLE_FOR:
@@ -224,30 +225,6 @@ def _finished(view: RunView) -> bool:
     return all(
         wave.status in {WaveStatus.PASSED, WaveStatus.SKIPPED} for wave in view.waves.values()
     )
-
-
-def broken_budget(view: RunView) -> HaltRun | None:
-    """Return the halt that the run's budget or any opened wave's budget asks for; a closed wave
-    counts too."""
-    return _broken(view, {wave: view.tally(wave).bad for wave in view.waves})
-
-
-def _broken(view: RunView, bad: Mapping[int, int]) -> HaltRun | None:
-    for position, wave in view.waves.items():
-        if wave.allowed is not None and halting.exceeded(bad[position], wave.allowed):
-            why = _over_budget(f"wave {wave.spec.name}", bad[position], wave.allowed)
-            return HaltRun(position, why)
-    tolerance = view.run.plan.allow_failures
-    if tolerance is not None:
-        allowed = halting.allowed(tolerance, sum(wave.vms for wave in view.waves.values()))
-        total = sum(bad.values())
-        if halting.exceeded(total, allowed):
-            return HaltRun(None, _over_budget("the run", total, allowed))
-    return None
-
-
-def _over_budget(what: str, bad: int, allowed: int) -> Why:
-    return Why("budget", f"{what} has {counted(bad, 'bad VM')}, {allowed} allowed")
 
 
 def _steer_waves(view: RunView, now: datetime) -> Iterator[Decision]:
@@ -280,7 +257,7 @@ def _open(view: RunView, wave: Wave) -> OpenWave:
     """Fix the wave's shares: N is its targets without the skips known by now (design 7)."""
     vms = wave.vms - view.tally(wave.position).unstarted
     parallel, failures = halting.default_shares(vms)
-    allowed = halting.allowed(wave.spec.allow_failures or failures, vms)
+    allowed = halting.allowed_for(wave.spec.allow_failures, failures, vms)
     return OpenWave(
         wave.position, allowed, halting.permitted(wave.spec.max_parallel or parallel, vms)
     )
@@ -366,11 +343,16 @@ def _starts(view: RunView, now: datetime) -> Iterator[Start]:
     if shut_for(view, wave, now) is not None:
         return
     slots = min((wave.max_parallel or 1) - view.busy(wave.position), _hands(view, wave))
+    borne = budgets.room(view, wave)
+    if borne is not None:
+        slots = min(slots, borne)
+    if slots <= 0:
+        return
     doubted = view.doubted(view.run.plan.tracking.max_unknown)
-    probes = (op for op in view.probes(wave.position, now, doubted) if _may_probe(view, op))
-    ready = view.ready(wave.position, now, doubted)
-    for op in islice(chain(probes, ready), max(0, slots)):
-        yield Start(op)
+    probes = [op for op in view.probes(wave.position, now, doubted) if _may_probe(view, op)]
+    first = probes[:1]  # one by one: the next plan sees which slots it has taken
+    ready = view.ready(wave.position, slots - len(first), now, doubted, beside=first)
+    yield from map(Start, chain(first, ready))
 
 
 def _hands(view: RunView, wave: Wave) -> int:
@@ -383,10 +365,12 @@ def _hands(view: RunView, wave: Wave) -> int:
 def hindrance(view: RunView, op: Operation) -> str | None:
     """Say why a VM that holds its slot may not be submitted after all, or None: what has happened
     since it was begun counts too, although no decision about it may be written yet."""
-    bad = {wave: view.tally(wave).bad + view.foreseen(wave) for wave in view.waves}
-    broken = _broken(view, bad)
+    broken = budgets.broken(view, foreseen=True)
     if broken is not None:
-        return broken.why.text
+        return broken[1].text
+    overdrawn = budgets.overdrawn(view, op)
+    if overdrawn is not None:
+        return overdrawn
     place, most = place_of(op), view.run.plan.tracking.max_unknown
     unknown = view.unknown(place)
     if unknown >= most or (unknown > 0 and view.doubtful(place) >= most):

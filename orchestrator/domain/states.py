@@ -21,6 +21,7 @@ class Wait(StrEnum):
     NOT_SENT = "not_sent"
     UNREACHABLE = "unreachable"
     HELD = "held"
+    LIMIT = "limit"
     WINDOW = "window"
     CARRIED_OVER = "carried_over"
     GRANTED = "granted"

@@ -88,8 +88,9 @@ def _resume(view: RunView, act: Act, now: datetime) -> tuple[Change, str]:
         for wave in view.waves.values()
         if wave.status is WaveStatus.HALTED
     )
-    change = restate(view.run, RunStatus.OPEN, why, act.actor, now, waves)
     halted = view.run.status is RunStatus.HALTED
+    run = replace(view.run, results_from=now) if halted else view.run
+    change = restate(run, RunStatus.OPEN, why, act.actor, now, waves)
     accepted = [op for op in view.ops.values() if halted and is_bad(op, view.waves[op.wave].spec)]
     moves = tuple(_move(op, Forgiven(now, why), act) for op in accepted)
     return replace(change, moves=moves), f"open again; {counted(len(moves), 'bad VM')} accepted"

@@ -28,6 +28,9 @@ BUSY_FOR = timedelta(hours=4)
 """How long a VM may be busy with something else before it is skipped (design 4)."""
 AGAIN = timedelta(minutes=1)
 """When to try again what was refused without a time of its own."""
+LIMITED_AGAIN = timedelta(seconds=10)
+"""When to try again where another run has just taken the last slot of a group. By then it is known
+how many it holds, and nobody asks in vain."""
 CREDENTIALS_AGAIN = timedelta(seconds=60)
 """How long submits are held after a 401."""
 
@@ -103,6 +106,11 @@ def busy(since: datetime | None, text: str, now: datetime) -> Deferred | Dropped
     if since is not None and now - since >= BUSY_FOR:
         return Dropped(now, Why("busy", f"{text}; waited {now - since}"))
     return Deferred(now, Wait.BUSY, Why("busy", text), now + AGAIN)
+
+
+def limited(text: str, now: datetime) -> Deferred:
+    """Wait for a slot that another run has taken at the last moment."""
+    return Deferred(now, Wait.LIMIT, Why("limit", text), now + LIMITED_AGAIN)
 
 
 def conclude(

@@ -5,18 +5,21 @@ test holds that).
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from heapq import heapify, heappop, heappush
 from typing import Final
 
+from orchestrator.domain.course import Course, ending_of
 from orchestrator.domain.lanes import Errand, Lane, Lanes, Place, errand_of
 from orchestrator.domain.model import Freeze, Run, VmId, Wave
 from orchestrator.domain.operation import Operation
 from orchestrator.domain.outlook import Outlook
 from orchestrator.domain.polling import Pacing, attention_at
+from orchestrator.domain.ready import Ready
 from orchestrator.domain.record import Brake, Move, SafeMode, Snapshot, Watch
+from orchestrator.domain.slots import Slots
 from orchestrator.domain.states import (
     InFlight,
     InProgress,
@@ -42,6 +45,22 @@ class RunView:
     freezes: tuple[Freeze, ...] = ()
     """When nothing may start, as it was last read; the intent reads it anew, too. An emergency run
     that somebody approved has none."""
+    unreachable_since: datetime | None
+    """Since when no request to Azure was answered; None while Azure is there."""
+    silence: timedelta
+    """How long Azure had not answered at the last request in vain."""
+    brake: Brake | None
+    """The fleet-wide halt, as it was last read; the intent's transaction reads it anew."""
+    safe_mode: SafeMode | None
+    """Whether the database is believed, as it was last read; the intent reads it anew, too."""
+    survey: Survey
+    """How far safe mode's look at the queued VMs has come."""
+    slots: Slots
+    """Who holds the slots of each limited group."""
+    course: Course
+    """How the VMs of all waves ended, in their order."""
+    courses: dict[int, Course]
+    """The same of each wave."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.run: Run = snapshot.run
@@ -51,20 +70,18 @@ class RunView:
         self.in_hand: dict[VmId, Errand | None] = {}
         """Operations on which the engine works at this moment, and for which errand, where it is
         one: `plan` leaves them alone."""
-        self.unreachable_since: datetime | None = None
-        """Since when no request to Azure was answered; None while Azure is there."""
-        self.silence: timedelta = timedelta(0)
-        """How long Azure had not answered at the last request in vain."""
-        self.brake: Brake | None = None
-        """The fleet-wide halt, as it was last read; the intent's transaction reads it anew."""
-        self.safe_mode: SafeMode | None = None
-        """Whether the database is believed, as it was last read; the intent reads it anew, too."""
+        self.unreachable_since = self.brake = self.safe_mode = None
+        self.silence = timedelta(0)
         self.survey = Survey(())
-        """How far safe mode's look at the queued VMs has come."""
         self.outlook = Outlook(
             self.run.plan.tracking,
             {position: wave.spec.reboot for position, wave in self.waves.items()},
         )
+        self.slots = Slots(self.run.plan.limits, snapshot.operations)
+        self.course = Course(self.run.plan.allow_failures)
+        self.courses = {
+            position: Course(wave.spec.allow_failures) for position, wave in self.waves.items()
+        }
         self._crowds: Counter[str] = Counter()
         self._tallies: dict[int, Tally] = {position: Tally() for position in self.waves}
         self._doubtful: dict[Place, set[VmId]] = {}
@@ -72,6 +89,7 @@ class RunView:
         self._foreseen: Counter[int] = Counter()
         self._queued: dict[VmId, None] = {}
         self._lanes = Lanes()
+        self._ready = Ready(self.slots)
         self._hands: Counter[Errand] = Counter()
         self._agenda: list[tuple[datetime, VmId]] = []
         self._when: dict[VmId, datetime] = {}
@@ -94,6 +112,7 @@ class RunView:
             self._queued[vm] = None
         else:
             self._queued.pop(vm, None)
+        self.slots.put(op, begun=vm in self._begun)
         self._index_doubt(op)
         if self.safe_mode is not None:
             self.survey.put(op)
@@ -120,11 +139,14 @@ class RunView:
 
     def hold(self, lane: Lane, until: datetime) -> None:
         """Leave a whole lane alone until then: its place has no token left."""
-        self._lanes.hold(lane, until)
+        if lane.errand is Errand.START:
+            self._ready.hold(lane.wave, lane.place, until)
+        else:
+            self._lanes.hold(lane, until)
 
     def take(self, vm: VmId) -> None:
         """Put an operation into the engine's hand."""
-        lane = self._lanes.lane(vm)
+        lane = self.lane(vm)
         errand = lane.errand if lane else None
         if lane is not None:
             self._hands[lane.errand] += 1
@@ -132,6 +154,7 @@ class RunView:
         self.in_hand[vm] = errand
         if isinstance(self.ops[vm].state, Queued):
             self._begun.add(vm)
+            self.slots.put(self.ops[vm], begun=True)
 
     def give_back(self, vm: VmId) -> None:
         """Take it out of the engine's hand again."""
@@ -139,10 +162,12 @@ class RunView:
         if errand is not None:
             self._hands[errand] -= 1
         self._begun.discard(vm)
+        self.slots.put(self.ops[vm], begun=False)
         self._schedule(self.ops[vm])
 
     def advance(self, now: datetime) -> None:
         """Move everything whose time has come from the agenda into its lane."""
+        self.slots.expire(now)
         for when, vm in self._come(now):
             if self._when.get(vm) == when:  # else it was scheduled anew since
                 del self._when[vm]
@@ -174,10 +199,15 @@ class RunView:
 
     def lane(self, vm: VmId) -> Lane | None:
         """Return the lane in which an operation stands: it is due, or ready to begin."""
+        queue = self._ready.of(vm)
+        if queue is not None:
+            return Lane(Errand.START, queue.wave, queue.place)
         return self._lanes.lane(vm)
 
     def is_held(self, lane: Lane, now: datetime) -> bool:
         """Tell whether a lane is left alone at this moment."""
+        if lane.errand is Errand.START:
+            return self._ready.is_held(lane.wave, lane.place, now)
         return self._lanes.is_held(lane, now)
 
     def hands(self, errand: Errand) -> int:
@@ -212,17 +242,26 @@ class RunView:
         """Yield what wants this done now, is in nobody's hand and in no lane that is held."""
         return (self.ops[vm] for vm in self._lanes.going(errand, now))
 
-    def ready(self, wave: int, now: datetime, without: Collection[Place]) -> Iterator[Operation]:
-        """Yield the queued operations of a wave that may be begun now, in their order, but for
-        those of the places left out."""
-        going = self._lanes.going(Errand.START, now, wave, without)
-        return (self.ops[vm] for vm in going)
+    def ready(
+        self,
+        wave: int,
+        most: int,
+        now: datetime,
+        without: Collection[Place],
+        beside: Sequence[Operation] = (),
+    ) -> Iterator[Operation]:
+        """Yield queued operations of a wave that may be begun now, in their order, but for those of
+        the places left out; together, with those that are begun beside them, they exceed no
+        limit."""
+        vms = [op.target.vm_id for op in beside]
+        return (self.ops[vm] for vm in self._ready.pick(wave, most, now, without, vms))
 
     def probes(self, wave: int, now: datetime, places: Collection[Place]) -> Iterator[Operation]:
         """Yield the first queued operation of a wave that may be begun now in each of these
         places."""
-        for place, vm in self._lanes.heads(Errand.START, now, wave):
-            if place in places:
+        for place in sorted(places):
+            vm = self._ready.first(wave, place, now)
+            if vm is not None:
                 yield self.ops[vm]
 
     def queued(self) -> Iterator[Operation]:
@@ -260,11 +299,13 @@ class RunView:
         away."""
         while self._agenda and self._when.get(self._agenda[0][1]) != self._agenda[0][0]:
             heappop(self._agenda)
-        release = self._lanes.next_release(now)
-        if not self._agenda:
-            return release
-        first = self._agenda[0][0]
-        return first if release is None else min(first, release)
+        times = [
+            self._agenda[0][0] if self._agenda else None,
+            self._lanes.next_release(now),
+            self._ready.next_release(now),
+            self.slots.next_expiry(),
+        ]
+        return min((time for time in times if time is not None), default=None)
 
     def indexes(self) -> Mapping[str, object]:
         """Return everything derived, for the test that compares a lived view with a fresh one."""
@@ -278,6 +319,9 @@ class RunView:
             "trying": dict(+self._trying),
             "queued": set(self._queued),
             "lanes": self._lanes.standing(),
+            "ready": self._ready.standing(),
+            "slots": self.slots.standing(),
+            "courses": [c.standing() for c in (self.course, *self.courses.values())],
             "when": self._when,
         }
 
@@ -309,15 +353,24 @@ class RunView:
 
     def _line_up(self, op: Operation) -> None:
         vm = op.target.vm_id
-        errand = errand_of(op.state, self.watches.get(vm))
-        self._lanes.put(vm, Lane(errand, op.wave, place_of(op)))
+        if isinstance(op.state, Queued):
+            rank = op.rank if op.state.wait is None else None
+            self._ready.put(vm, op.wave, place_of(op), rank)
+        else:
+            errand = errand_of(op.state, self.watches.get(vm))
+            self._lanes.put(vm, Lane(errand, op.wave, place_of(op)))
 
     def _unschedule(self, vm: VmId) -> None:
         self._when.pop(vm, None)
         self._lanes.remove(vm)
+        self._ready.remove(vm)
 
     def _count(self, op: Operation, sign: int) -> None:
-        self._tallies[op.wave].count(op, self.waves[op.wave].spec, sign)
+        spec = self.waves[op.wave].spec
+        self._tallies[op.wave].count(op, spec, sign)
+        for course in (self.course, self.courses[op.wave]):
+            if course.watched:
+                (course.put if sign > 0 else course.remove)(ending_of(op, spec))
         if isinstance(op.state, InFlight):
             self._crowds[op.target.subscription_id] += sign
         if isinstance(op.state, _TRYING):

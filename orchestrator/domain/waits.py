@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from orchestrator.domain import budgets
 from orchestrator.domain.hours import next_for, shut_for
 from orchestrator.domain.model import RunStatus, Wave, WaveStatus
 from orchestrator.domain.operation import Operation
@@ -120,7 +121,18 @@ def _its_own(view: RunView, op: Operation, now: datetime) -> Iterator[Hold]:
         yield Hold(
             code="max_unknown", text=text, ends="when they are found or resolved by a person"
         )
+    yield from _bounds(view, op, wave)
     at_once = wave.max_parallel or 1
     if wave.status is WaveStatus.OPEN and view.busy(op.wave) >= at_once:
         text = f"{at_once} at once in wave {wave.spec.name}, and so many are busy"
         yield Hold(code="max_parallel", text=text, ends="when one of them has ended")
+
+
+def _bounds(view: RunView, op: Operation, wave: Wave) -> Iterator[Hold]:
+    """Say which strict budget or limit holds this VM."""
+    if wave.status is WaveStatus.OPEN and budgets.room(view, wave) == 0:
+        text = "its budget is strict: no more VMs may be in flight than may still fail"
+        yield Hold(code="strict_budget", text=text, ends="when one of them has ended well")
+    blocked = view.slots.blocked_by(op.target.vm_id)
+    if blocked is not None:
+        yield Hold(code="limit", text=f"a limit: {blocked}", ends="when one of them has ended")

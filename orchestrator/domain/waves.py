@@ -1,12 +1,14 @@
 """From an inventory and a plan to the waves and operations of a run. Pure and deterministic."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from orchestrator.domain.durations import Durations
 from orchestrator.domain.inventory import Machine, matches, target
 from orchestrator.domain.model import PlanSpec, Run, RunId, RunStatus, Target, VmId, Wave, WaveSpec
 from orchestrator.domain.operation import Operation
+from orchestrator.domain.order import ordered
 from orchestrator.domain.states import Queued, Skipped, Why
 
 
@@ -58,6 +60,13 @@ def resolve(plan: PlanSpec, machines: Sequence[Machine]) -> Membership:
     )
 
 
+def in_order(plan: PlanSpec, membership: Membership, durations: Durations) -> Membership:
+    """Return the members in the order of their starts, as far as it is known before a run opens."""
+    waves = zip(membership.waves, plan.waves, strict=True)
+    ranked = (tuple(ordered(members, spec, None, durations)) for members, spec in waves)
+    return replace(membership, waves=tuple(ranked))
+
+
 def _selected(spec: WaveSpec, listed: Mapping[VmId, Machine]) -> list[Machine]:
     """Return the machines that a wave selects, excluded or not: in the order of its ids when it has
     any, else by resource id."""
@@ -97,10 +106,14 @@ class Origin:
 
 
 def open_run(
-    origin: Origin, plan: PlanSpec, membership: Membership, elsewhere: Mapping[VmId, RunId]
+    origin: Origin,
+    plan: PlanSpec,
+    membership: Membership,
+    elsewhere: Mapping[VmId, RunId],
+    durations: Durations | None = None,
 ) -> Opening:
     """Build the rows of a run. VMs that wait in another open run are skipped there and then; an
-    emergency run has them instead (design 3.2)."""
+    emergency run has them instead (design 3.2). The longest are told by `durations`."""
     run_id, now = origin.run_id, origin.now
     elsewhere = {} if origin.approved_by is not None else elsewhere
     run = Run(
@@ -114,11 +127,15 @@ def open_run(
         parent=origin.parent,
         approved_by=origin.approved_by,
     )
+    known = durations or Durations()
     waves, operations = [], []
     for position, spec in enumerate(plan.waves, start=1):
         members, missing = membership.waves[position - 1], membership.missing[position - 1]
         waves.append(Wave(position=position, spec=spec, vms=len(members) + len(missing)))
-        operations += [_queued(run_id, position, member, elsewhere, now) for member in members]
+        operations += [
+            replace(_queued(run_id, position, member, elsewhere, now), rank=rank)
+            for rank, member in enumerate(ordered(members, spec, run_id, known))
+        ]
         operations += [_skipped(run_id, position, vm, _NOT_FOUND, now) for vm in missing]
     return Opening(run=run, waves=tuple(waves), operations=tuple(operations))
 

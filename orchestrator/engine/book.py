@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import TypeVar
 
+from orchestrator.domain.bounds import Bounds
 from orchestrator.domain.model import VmId
 from orchestrator.domain.operation import Event, Operation, transition
 from orchestrator.domain.polling import is_followed, watch_for
@@ -84,14 +85,14 @@ class Book:
         """Store moves of operations. False: the book is lost."""
         return await self.record(Change(moves=moves))
 
-    async def intend(self, move: Move) -> Saved | Refused | None:
+    async def intend(self, move: Move, bounds: Bounds) -> Saved | Refused | None:
         """Commit an intent. None: it is not certain that it is on disk, so it must not be sent.
 
         When the database did not answer, the intent is taken back as unsent as soon as it does; if
         it was never written, the rows are not what we believe, and the book is lost.
         """
         try:
-            outcome = await self._store.intend(self.lease, move)
+            outcome = await self._store.intend(self.lease, move, bounds)
         except StoreUnavailableError as error:
             self._observer.troubled("database", str(error))
             self.view.put(move.after)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from orchestrator.domain.durations import PAST
 from orchestrator.domain.model import RunId
 from orchestrator.domain.record import Lease, SafeMode
 from orchestrator.engine.doors import Doors
@@ -18,10 +19,6 @@ AFTER_A_CRASH = timedelta(minutes=1)
 """How long a run is left alone whose rows could not be loaded."""
 AFTER_A_LOSS = timedelta(seconds=5)
 """How long a run is left alone after its driver had to give it up."""
-
-PAST = 10_000
-"""How many past installations a run learns from: more would tell little more, and cost its start
-more than a tenth of a second."""
 
 LATE_EVERY = timedelta(seconds=30)
 """How often ended runs are asked for: their looks come hourly."""

@@ -289,6 +289,8 @@ class Driver:
         self.view.brake = heed.brake
         self.view.distrust(heed.safe_mode)
         self.view.thaw(heed.freezes)
+        if kinds := self.view.slots.shared:
+            self.view.slots.hear(await self._store.slots_elsewhere(self.run.id, kinds, now))
         for act in heed.acts:
             if not await self.book.record(apply(self.view, act, self._clock.now(), self._name)):
                 return

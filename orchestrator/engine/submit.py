@@ -18,6 +18,7 @@ from orchestrator.domain.answer import (
     Throttled,
     Unauthenticated,
 )
+from orchestrator.domain.budgets import bounds
 from orchestrator.domain.hours import out_of_hours, wait_for_hours
 from orchestrator.domain.model import ActivityId, AttemptId
 from orchestrator.domain.operation import Began, Deferred, Intended, Operation
@@ -32,6 +33,7 @@ from orchestrator.domain.submitting import (
     busy,
     conclude,
     inspect,
+    limited,
 )
 from orchestrator.domain.throttle import Call
 from orchestrator.engine.book import Book
@@ -109,7 +111,7 @@ class Submitter:
         # What is left to send counts from the commit; this is a little earlier.
         before_commit = self._clock.monotonic()
         intent = self._book.move(op, Intended(self._clock.now(), attempt, ready.baseline))
-        match await self._book.intend(intent):
+        match await self._book.intend(intent, bounds(self._book.view, op)):
             case Saved():
                 await self._send(intent.after, os, before_commit)
             case Refused(code, reason):
@@ -125,6 +127,8 @@ class Submitter:
             why, now = Why(code, reason), self._clock.now()
             event = wait_for_hours(self._book.view, op, why, now)
             await self._book.moved(self._book.move(op, event))
+        elif code == "limit":
+            await self._book.moved(self._book.move(op, limited(reason, self._clock.now())))
         else:
             await self._unwind(op, reason, self._clock.now() + AGAIN)
 

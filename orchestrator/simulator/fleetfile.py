@@ -1,6 +1,7 @@
 """Fleets as JSON: a list, an object with `machines`, or one machine a line.
 
-A machine is `{"id", "os", "region", "tags", "power", "temper"}`; `temper` is a name of
+A machine is `{"id", "os", "region", "zone", "availability_set", "image", "tags", "power",
+"temper"}`; `temper` is a name of
 `faults.TEMPERS` or an object with the fields of `Temper` (spans in seconds, words as in
 `tempers.py`). It opens no file.
 """
@@ -27,7 +28,8 @@ from orchestrator.simulator.tempers import (
 )
 
 _ALIASES = {"vm_id": "id", "location": "region"}
-_MEMBERS = {"id", "os", "region", "tags", "power", "temper"}
+_PLACED = ("zone", "availability_set", "image")
+_MEMBERS = {"id", "os", "region", "tags", "power", "temper", *_PLACED}
 
 
 def machines_from_json(text: str) -> tuple[Machine, ...]:
@@ -50,6 +52,7 @@ def machine_to_json(machine: Machine) -> Json:
         "tags": dict(machine.tags),
         "power": machine.power,
         "temper": temper_to_json(machine.temper),
+        **{name: value for name in _PLACED if (value := getattr(machine, name))},
     }
 
 

@@ -10,6 +10,7 @@ from heapq import heapify, heappop, heappush
 
 from orchestrator.simulator.exchange import Answer, HangUp, Json
 from orchestrator.simulator.installations import Installation
+from orchestrator.simulator.machines import Machine
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
@@ -43,7 +44,9 @@ class Ledger:
         self._posts: Counter[str] = Counter()
         self._requests: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._everywhere = Gauge()
-        self._places: defaultdict[tuple[str, str], Gauge] = defaultdict(Gauge)
+        self._groups: defaultdict[str, defaultdict[str, Gauge]] = defaultdict(
+            lambda: defaultdict(Gauge)
+        )
 
     def posted(self, vm: str) -> None:
         """Note an installPatches POST for this VM (lower-case id), whatever becomes of it."""
@@ -64,9 +67,9 @@ class Ledger:
         for gauge in self._gauges(installation):
             gauge.shorten(installation.ends_at, now)
 
-    def _gauges(self, installation: Installation) -> tuple[Gauge, Gauge]:
-        machine = installation.machine
-        return self._everywhere, self._places[machine.subscription, machine.region]
+    def _gauges(self, installation: Installation) -> list[Gauge]:
+        groups = _groups(installation.machine)
+        return [self._everywhere, *(self._groups[kind][name] for kind, name in groups)]
 
     def report(self, installations: Iterable[Installation], now: datetime) -> Json:
         """Return everything as JSON-able values."""
@@ -77,12 +80,25 @@ class Ledger:
             "requests": {kind: dict(counts) for kind, counts in self._requests.items()},
             "high_water": {
                 "in_flight": self._everywhere.highest,
-                "subscription_region": {
-                    f"{subscription}/{region}": gauge.highest
-                    for (subscription, region), gauge in self._places.items()
+                **{
+                    kind: {name: gauge.highest for name, gauge in gauges.items()}
+                    for kind, gauges in self._groups.items()
                 },
             },
         }
+
+
+def _groups(machine: Machine) -> Iterable[tuple[str, str]]:
+    """Yield what a machine is one of, as (kind, name)."""
+    place = f"{machine.subscription}/{machine.region}"
+    yield "subscription", machine.subscription
+    yield "subscription_region", place
+    if machine.zone:
+        yield "zone", f"{place}/{machine.zone}"
+    if machine.availability_set:
+        yield "availability_set", machine.availability_set.lower()
+    for name, value in machine.tags.items():
+        yield "tag", f"{name}={value}"
 
 
 def status_word(installation: Installation, now: datetime) -> str:

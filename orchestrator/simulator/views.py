@@ -53,13 +53,14 @@ def resource(machine: Machine, *, shouted: bool = False) -> Json:
         "id": vm_id,
         "type": "Microsoft.Compute/virtualMachines",
         "location": machine.region,
+        **({"zones": [machine.zone]} if machine.zone else {}),
         "tags": dict(machine.tags),
         "properties": {
             "hardwareProfile": {"vmSize": "Standard_D2s_v5"},
             "provisioningState": "Succeeded",
             "vmId": draws.guid("vmId", machine.key),
             "storageProfile": {
-                "imageReference": _IMAGES[machine.os],
+                "imageReference": _image(machine),
                 "osDisk": {
                     "osType": machine.os,
                     "name": f"{machine.name}_OsDisk_1",
@@ -73,8 +74,20 @@ def resource(machine: Machine, *, shouted: bool = False) -> Json:
             "networkProfile": {
                 "networkInterfaces": [{"id": _sibling(machine, "Network/networkInterfaces")}]
             },
+            **_availability_set(machine),
         },
     }
+
+
+def _image(machine: Machine) -> Json:
+    if not machine.image:
+        return _IMAGES[machine.os]
+    publisher, offer, sku = machine.image.split(":")
+    return {"publisher": publisher, "offer": offer, "sku": sku, "version": "latest"}
+
+
+def _availability_set(machine: Machine) -> Json:
+    return {"availabilitySet": {"id": machine.availability_set}} if machine.availability_set else {}
 
 
 def instance(record: Record, now: datetime) -> Json:

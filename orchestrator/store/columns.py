@@ -16,9 +16,14 @@ metadata = MetaData(naming_convention=NAMES)
 """All tables of the database."""
 
 
-def text(name: str, *, null: bool = False) -> Column[str]:
-    """Return a column for text."""
-    return Column(name, PlainText, nullable=null)
+def text(name: str, *, null: bool = False, old: str | None = None) -> Column[str]:
+    """Return a column for text; `old` is what rows have that were there before it."""
+    return Column(name, PlainText, nullable=null, server_default=old)
+
+
+def texts(names: str, *, old: str | None = None) -> list[Column[str]]:
+    """Return a column for text for each of these names, with spaces between them."""
+    return [text(name, old=old) for name in names.split()]
 
 
 def time(name: str, *, null: bool = False) -> Column[object]:
@@ -26,9 +31,9 @@ def time(name: str, *, null: bool = False) -> Column[object]:
     return Column(name, Moment, nullable=null)
 
 
-def number(name: str, *, null: bool = False) -> Column[int]:
-    """Return a column for a whole number."""
-    return Column(name, Integer, nullable=null)
+def number(name: str, *, null: bool = False, old: str | None = None) -> Column[int]:
+    """Return a column for a whole number; `old` as for a text."""
+    return Column(name, Integer, nullable=null, server_default=old)
 
 
 def flag(name: str, *, null: bool = False) -> Column[bool]:

@@ -5,13 +5,19 @@ default reads from an old document as that default. What reads and writes is mad
 document is: the views need none.
 """
 
+import json
 from datetime import timedelta
 from functools import cache, lru_cache
+from typing import Final
 
 from pydantic import TypeAdapter
 
 from orchestrator.domain.model import Hours, PlanSpec, VmId, WaveSpec
 from orchestrator.domain.window import needed
+
+Tags = tuple[tuple[str, str], ...]
+_ALIKE: Final = 10_000
+"""Thousands of VMs have the same tags: each spelling is read once, and kept once."""
 
 
 @cache
@@ -73,3 +79,18 @@ def vms_text(vms: tuple[VmId, ...]) -> str:
 def vms_from(text: str) -> tuple[VmId, ...]:
     """Read the VMs that an act names. Raises `ValueError` where the text is no such list."""
     return _vms().validate_json(text)
+
+
+@lru_cache(_ALIKE)
+def tags_text(tags: Tags) -> str:
+    """Write the tags of a VM."""
+    return json.dumps(dict(tags), ensure_ascii=False)
+
+
+@lru_cache(_ALIKE)
+def tags_from(text: str) -> Tags:
+    """Read the tags of a VM. Raises `ValueError` where the text is no object."""
+    found = json.loads(text)
+    if not isinstance(found, dict):
+        raise ValueError(f"no tags: {text[:50]}")  # noqa: TRY004 - of the document, not of ours
+    return tuple((str(name), str(value)) for name, value in found.items())

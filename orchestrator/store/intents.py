@@ -2,7 +2,8 @@
 
 Whatever forbids a start is read in the intent's own transaction (design 5.2): the lease, the run
 and its wave, the fleet-wide brake, whether the database is believed, the wave's hours and the
-freezes, who holds the VM, and whether the attempt is allowed. What is refused has written nothing.
+freezes, who holds the VM, whether the attempt is allowed, and what limits and strict budgets bear.
+What is refused has written nothing.
 """
 
 from collections.abc import Container, Mapping, Sequence
@@ -15,6 +16,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, bindparam, exists, select, true
 from sqlalchemy.exc import IntegrityError
 
+from orchestrator.domain.bounds import Bounds
 from orchestrator.domain.model import RunId, VmId
 from orchestrator.domain.operation import Intended, Operation
 from orchestrator.domain.record import Change, Lease, Move
@@ -31,6 +33,7 @@ from orchestrator.store import (
     leases,
     operations,
     schema,
+    slots,
 )
 from orchestrator.store.lines import move_line
 from orchestrator.store.unit import UndoneError
@@ -58,29 +61,34 @@ _DOORS: Final = (
 
 
 def intend(
-    connection: Connection, given: Sequence[tuple[Lease, Move]]
+    connection: Connection, given: Sequence[tuple[Lease, Move, Bounds]]
 ) -> list[Saved | Refused | Stale]:
     """Write intents, in their order. Raises `TypeError` for a move that is none."""
+    slots.lock(connection, [bounds for _, _, bounds in given])
     answers: list[Saved | Refused | Stale] = []
-    for lease, moves in groupby(given, key=itemgetter(0)):
-        answers += _intend(connection, lease, [move for _, move in moves])
+    for lease, alike in groupby(given, key=itemgetter(0)):
+        answers += _intend(connection, lease, [(move, bounds) for _, move, bounds in alike])
     return answers
 
 
 def _intend(
-    connection: Connection, lease: Lease, moves: Sequence[Move]
+    connection: Connection, lease: Lease, bounded: Sequence[tuple[Move, Bounds]]
 ) -> Sequence[Saved | Refused | Stale]:
+    moves = [move for move, _ in bounded]
     events_of = [_event_of(lease, move) for move in moves]
     if not leases.held(connection, lease):
         return [decisions.lost(lease)] * len(moves)
     door = _Door.read(connection, lease.run_id, moves)
+    now = max(event.at for event in events_of)
+    ledger = slots.Ledger.read(connection, lease.run_id, [bounds for _, bounds in bounded], now)
     answers: list[Saved | Refused | Stale] = []
     written: list[tuple[Move, Intended]] = []
-    for move, event in zip(moves, events_of, strict=True):
-        answer = door.answer(connection, move, event)
+    for (move, bounds), event in zip(bounded, events_of, strict=True):
+        answer = door.answer(connection, move, event) or ledger.refusal(bounds)
         if answer is None:
             written.append((move, event))
             operations.move_on(door.versions, [move])
+            ledger.add(move.before.wave, bounds)
         answers.append(answer or Saved())
     _write(connection, lease, written)
     return answers

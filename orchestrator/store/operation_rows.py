@@ -28,18 +28,22 @@ from orchestrator.domain.states import (
     Wait,
     Why,
 )
+from orchestrator.store import documents
 
 Row = Mapping[Any, Any]
 Values = dict[str, Any]
 
+_SEPARATOR: Final = ", "
 _COMMON: Final = (
     "run_id", "vm_id", "wave", "vm_name", "subscription_id", "resource_group", "region", "os",
-    "state", "attempt", "version", "started_at", "forgiven",
+    "zone", "availability_set", "image", "tags", "rank", "state", "attempt", "version",
+    "started_at", "forgiven",
 )  # fmt: skip
 _WHY: Final = ("reason_code", "reason")
 _RESULT: Final = (
     "result_status", "installed", "failed", "pending", "excluded", "not_selected",
     "reboot_status", "window_exceeded", "error_code", "error_message",
+    "failed_patches",
 )  # fmt: skip
 _ENDED: Final = ("finished_at", "outcome", *_WHY)
 _KNOWN: Final[Mapping[type[State], tuple[str, ...]]] = {
@@ -82,6 +86,11 @@ def operation_to_row(op: Operation) -> Values:
         "resource_group": op.target.resource_group,
         "region": op.target.region,
         "os": op.target.os,
+        "zone": op.target.zone,
+        "availability_set": op.target.availability_set,
+        "image": op.target.image,
+        "tags": documents.tags_text(op.target.tags),
+        "rank": op.rank,
         **_BLANK,
         **moving_parts(op),
     }
@@ -107,6 +116,10 @@ def operation_from_row(row: Row) -> Operation:
         resource_group=intern(row["resource_group"]),
         region=intern(row["region"]),
         os=intern(row["os"]),
+        zone=intern(row["zone"]),
+        availability_set=intern(row["availability_set"]),
+        image=intern(row["image"]),
+        tags=documents.tags_from(row["tags"]),
     )
     return Operation(
         run_id=RunId(intern(row["run_id"])),
@@ -116,6 +129,7 @@ def operation_from_row(row: Row) -> Operation:
         attempt=row["attempt"],
         started_at=row["started_at"],
         forgiven=row["forgiven"],
+        rank=row["rank"],
         version=row["version"],
     )
 
@@ -321,6 +335,7 @@ def _result_to_row(result: Result | None) -> Values:
         "window_exceeded": result.window_exceeded,
         "error_code": result.error_code,
         "error_message": result.error_message,
+        "failed_patches": _SEPARATOR.join(result.culprits) or None,
     }
 
 
@@ -338,4 +353,5 @@ def _result(row: Row) -> Result | None:
         window_exceeded=row["window_exceeded"],
         error_code=row["error_code"],
         error_message=row["error_message"],
+        culprits=tuple(row["failed_patches"].split(_SEPARATOR)) if row["failed_patches"] else (),
     )

@@ -15,6 +15,7 @@ from orchestrator.store.operation_rows import moving_parts
 _operation = schema.operation
 _FIXED: Final = (
     "run_id", "vm_id", "wave", "vm_name", "subscription_id", "resource_group", "region", "os",
+    "zone", "availability_set", "image", "tags", "rank",
 )  # fmt: skip
 _SWAP: Final = (
     update(_operation)

@@ -63,7 +63,7 @@ _OPERATIONS: Final = _view(
     "state outcome failure_class reason attempt:number client_request_id activity_id",
     "started_at:time finished_at:time polls:number last_polled_at:time next_poll_at:time",
     "installed:number failed:number pending:number excluded:number not_selected:number",
-    "reboot_status window_exceeded:flag",
+    "reboot_status window_exceeded:flag zone availability_set image tags failed_patches",
 )
 _PATCHES: Final = _view(
     "v_patches", "run_id vm_id patch_id name version kb_id classifications state"

@@ -13,7 +13,7 @@ from orchestrator.store import documents
 Row = Mapping[Any, Any]
 Values = dict[str, Any]
 
-RUN_MOVES: Final = ("status", "reason", "version", "deadline_at", "closed_at")
+RUN_MOVES: Final = ("status", "reason", "version", "deadline_at", "closed_at", "results_from")
 """The columns of a run that may change after it was opened."""
 WAVE_MOVES: Final = (
     "status", "reason", "allowed", "max_parallel", "opened_at", "baking_until", "closed_at",
@@ -56,6 +56,7 @@ def run_from_row(row: Row) -> Run:
         reason=row["reason"],
         closed_at=row["closed_at"],
         parent=None if row["parent"] is None else RunId(row["parent"]),
+        results_from=row["results_from"],
         version=row["version"],
         approved_by=row.get("approved_by"),
     )

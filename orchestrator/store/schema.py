@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 
 from orchestrator.store.column_types import PlainText
-from orchestrator.store.columns import flag, metadata, number, only, text, time
+from orchestrator.store.columns import flag, metadata, number, only, text, texts, time
 from orchestrator.store.time_tables import emergency, frozen, hours, queued_fire, schedule_rest
 
 __all__ = ["emergency", "frozen", "hours", "metadata", "queued_fire", "schedule_rest"]
@@ -27,6 +27,10 @@ ONE_HOLDER: Final = "uq_operation_vm_id_held"
 """The index that lets a VM be in flight in one run only."""
 LEFT: Final = "state IN ('needs_human', 'verifying')"
 """The operations that are looked at although their run has ended."""
+HELD: Final = "state IN ('submitting', 'unknown', 'in_progress')"
+"""The operations that hold their VM: Azure has, or may have, an installation of ours there."""
+BAD: Final = "outcome IN ('failed', 'warned')"
+"""The operations that may count against a budget, beside those that need a person."""
 
 
 def _run() -> Column[str]:
@@ -54,6 +58,7 @@ run = Table(
     time("opened_at"),
     time("deadline_at"),
     time("closed_at", null=True),
+    time("results_from", null=True),
     only(Index("uq_run_plan_open", "plan", unique=True), "closed_at IS NULL AND parent IS NULL"),
     Index("ix_run_opened_at", "opened_at"),
 )
@@ -83,12 +88,7 @@ operation = Table(
     text("run_id"),
     text("vm_id"),
     number("wave"),
-    text("vm_name"),
-    text("subscription_id"),
-    text("resource_group"),
-    text("region"),
-    text("os"),
-    text("state"),
+    *texts("vm_name subscription_id resource_group region os state"),
     number("attempt"),
     number("version"),
     time("started_at", null=True),
@@ -123,6 +123,11 @@ operation = Table(
     flag("window_exceeded", null=True),
     text("error_code", null=True),
     text("error_message", null=True),
+    # Columns of later revisions come last, as an upgrade adds them.
+    *texts("zone availability_set image", old=""),
+    text("tags", old="{}"),  # a JSON object
+    number("rank", old="0"),
+    text("failed_patches", null=True),
     PrimaryKeyConstraint("run_id", "vm_id"),
     ForeignKeyConstraint(["run_id", "wave"], ["wave.run_id", "wave.position"]),
     Index("ix_operation_vm_id", "vm_id"),
@@ -130,10 +135,8 @@ operation = Table(
     only(Index("ix_operation_run_id_left", "run_id"), LEFT),
     # One installation per VM, over all runs and daemons. A `verifying` operation blocks by query
     # only: it may come back from `needs_human` after its lock ran out and another run began.
-    only(
-        Index(ONE_HOLDER, "vm_id", unique=True),
-        "state IN ('submitting', 'unknown', 'in_progress')",
-    ),
+    only(Index(ONE_HOLDER, "vm_id", unique=True), HELD),
+    only(Index("ix_operation_run_id_bad", "run_id"), BAD),
 )
 
 watch = Table(
@@ -220,12 +223,7 @@ patch = Table(
     metadata,
     text("run_id"),
     text("vm_id"),
-    text("patch_id"),
-    text("name"),
-    text("version"),
-    text("kb_id"),
-    text("classifications"),
-    text("state"),
+    *texts("patch_id name version kb_id classifications state"),
     PrimaryKeyConstraint("run_id", "vm_id", "patch_id"),
     _of_operation(),
 )

@@ -1,10 +1,11 @@
 """The Store port over SQL: each method is one transaction, and one line here. No policy."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 from orchestrator.domain.answer import Tracker
+from orchestrator.domain.bounds import UNBOUNDED, Bounds
 from orchestrator.domain.durations import Lasted
 from orchestrator.domain.model import ActivityId, AttemptId, Freeze, Run, RunId, VmId, Wave
 from orchestrator.domain.operation import Operation
@@ -42,6 +43,7 @@ from orchestrator.store import (
     public,
     runs,
     schedules,
+    slots,
 )
 from orchestrator.store import attempts as attempt_rows
 from orchestrator.store.chain import Broken
@@ -109,9 +111,17 @@ class SqlStore:
         """Write one change of a run's driver, all of it or nothing."""
         return await self._write(Alike(decisions.record, (lease, change)))
 
-    async def intend(self, lease: Lease, move: Move) -> Saved | Refused | Stale:
+    async def intend(
+        self, lease: Lease, move: Move, bounds: Bounds = UNBOUNDED
+    ) -> Saved | Refused | Stale:
         """Commit an intent: `move` goes from preparing to submitting."""
-        return await self._write(Alike(intents.intend, (lease, move)))
+        return await self._write(Alike(intents.intend, (lease, move, bounds)))
+
+    async def slots_elsewhere(
+        self, run_id: RunId, kinds: Collection[str], now: datetime
+    ) -> Mapping[str, int]:
+        """Count the VMs in flight in other runs, by group."""
+        return await self._read(lambda c: slots.elsewhere(c, run_id, kinds, now))
 
     async def receive(self, receipt: Receipt) -> None:
         """Insert what a 202 said."""

@@ -10,7 +10,7 @@ database: sqlite:///orchestrator.db                  # or postgresql://user@host
 http: {listen: 127.0.0.1:8470}
 defaults: {timezone: Europe/Berlin, max_duration: 90m, reboot: if_required,
   missed: {policy: skip, grace: 30m}, overlap: skip}
-limits: {in_flight: 400, per: {subscription_region: 150, zone: 50%, "tag:cluster": 1}}  # later
+limits: {in_flight: 400, per: {subscription_region: 150, zone: 50%, "tag:cluster": 1}}
 freezes: [{name: Black Week, from: 2026-11-23, to: 2026-11-30}]
 plans:
   - name: monthly
@@ -31,8 +31,8 @@ plans:
         max_parallel: 200
         allow_failures:
           percent: 2
-          in_a_row: 5  # later
-          budget: strict  # later
+          in_a_row: 5
+          budget: strict
         approve: platform-oncall  # later
         before: [{http: "https://lb.example/drain/{vm_name}", timeout: 5m}]  # later
         check: [{http: "https://{tag.app}.example/healthz", for: 5m}]  # later

@@ -5,7 +5,13 @@ from datetime import UTC, datetime, time, timedelta
 import pytest
 
 from orchestrator.config.settings import Overlap
-from orchestrator.domain.model import Reboot, Selection, Share, Tracking, Warnings
+from orchestrator.domain.model import (
+    Reboot,
+    Selection,
+    Share,
+    Tracking,
+    Warnings,
+)
 from orchestrator.domain.schedule import Cron, Missed, MissedPolicy, PatchTuesday
 from orchestrator.ports import CredentialKind
 from tests.config.kit import OTHER_VM, PLAN, SUBSCRIPTION, VM, loaded, the_wave, write
@@ -41,23 +47,6 @@ def test_the_shortest_configuration_has_every_default(tmp_path):
     assert (wave.max_duration, wave.reboot) == (90 * timedelta(minutes=1), Reboot.IF_REQUIRED)
     assert wave.warnings is Warnings.PASS
     assert settings.warnings == ()
-
-
-@pytest.mark.parametrize(
-    ("written", "share"),
-    [
-        ("3", Share(count=3)),
-        ("0", Share(count=0)),
-        ("10%", Share(percent=10)),
-        ('"2.5 %"', Share(percent=2.5)),
-        ("{count: 3}", Share(count=3)),
-        ("{count: 3, percent: 2}", Share(count=3, percent=2)),
-        ("{percent: 2.5%}", Share(percent=2.5)),
-    ],
-)
-def test_allow_failures_is_a_count_a_percentage_or_both(tmp_path, written, share):
-    assert the_wave(tmp_path, f"allow_failures: {written}").allow_failures == share
-    assert the_plan(tmp_path, f"allow_failures: {written}").spec.allow_failures == share
 
 
 def test_max_parallel_is_a_count_or_a_percentage(tmp_path):

@@ -7,7 +7,16 @@ import pytest
 
 from orchestrator.domain.durations import Durations, Lasted
 from orchestrator.domain.forecast import forecast
-from orchestrator.domain.model import PlanSpec, Reboot, Selection, Share, Target, VmId, WaveSpec
+from orchestrator.domain.model import (
+    PlanSpec,
+    Reboot,
+    Selection,
+    Share,
+    Target,
+    Tolerance,
+    VmId,
+    WaveSpec,
+)
 from orchestrator.domain.moving import NOWHERE, Moved, moves, places
 from orchestrator.domain.waves import Membership
 
@@ -63,7 +72,7 @@ def test_a_wave_takes_as_many_rounds_as_its_slots_leave(vms, parallel, rounds):
 
 
 def test_shares_are_fixed_as_counts_as_a_run_would_fix_them():
-    plan = a_plan(a_wave(max_parallel=Share(percent=10), allow_failures=Share(percent=10)))
+    plan = a_plan(a_wave(max_parallel=Share(percent=10), allow_failures=Tolerance(percent=10)))
     (wave,) = forecast(plan, members(tuple(map(a_vm, range(57)))), Durations()).waves
     assert (wave.vms, wave.max_parallel, wave.allowed) == (57, 5, 5)
     (small,) = forecast(a_plan(a_wave()), members(tuple(map(a_vm, range(7)))), Durations()).waves

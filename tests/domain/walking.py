@@ -35,6 +35,7 @@ from orchestrator.domain.rollout import (
     Recover,
     Start,
     Survey,
+    hindrance,
     plan,
 )
 from orchestrator.domain.steering import apply
@@ -64,6 +65,16 @@ class Walk:
     steps: list[Step] = field(default_factory=list)
     started: dict[VmId, int] = field(default_factory=dict)
     acts: int = 0
+    calm: bool = False
+    """Whether nothing fails."""
+
+    @property
+    def submit_answers(self) -> list[a.SubmitAnswer]:
+        return SUBMIT_ANSWERS[:1] if self.calm else SUBMIT_ANSWERS
+
+    @property
+    def poll_answers(self) -> list[a.PollAnswer]:
+        return POLL_ANSWERS[:2] if self.calm else POLL_ANSWERS
 
     def coin(self) -> bool:
         return self.rng.random() < 0.5
@@ -138,13 +149,17 @@ class Walk:
         if not isinstance(decision, Ready):
             self.move(op, decision)
             return
+        hindered = hindrance(self.view, op)
+        if hindered is not None:
+            self.move(op, o.Deferred(self.now, s.Wait.HELD, s.Why("held", hindered)))
+            return
         attempt = AttemptId(f"{op.target.name}/{len(self.steps)}")
         op = self.move(op, o.Intended(self.now, attempt, decision.baseline))
-        answer = self.rng.choice(SUBMIT_ANSWERS)
+        answer = self.rng.choice(self.submit_answers)
         if isinstance(answer, a.Taken) or (isinstance(answer, a.InDoubt) and self.coin()):
             self.started[op.target.vm_id] = self.started.get(op.target.vm_id, 0) + 1
         assert isinstance(op.state, s.Submitting)
-        if self.rng.randrange(10):
+        if self.calm or self.rng.randrange(10):
             event, _ = conclude(op.state, answer, self.view.run.plan, self.spec(op), self.now)
             self.move(op, event)  # otherwise the sender died here
 
@@ -159,7 +174,11 @@ class Walk:
             )
         else:
             event = progress(
-                state, self.rng.choice(POLL_ANSWERS), self.view.run.plan, self.spec(op), self.now
+                state,
+                self.rng.choice(self.poll_answers),
+                self.view.run.plan,
+                self.spec(op),
+                self.now,
             )
             if event is None and self.now >= state.deadline:
                 event = progress_by_view(
@@ -209,7 +228,8 @@ class Walk:
         return self.view.waves[op.wave].spec
 
     def drawn_look(self, op: o.Operation, activity: ActivityId | None) -> a.LookAnswer:
-        kind = self.rng.choice(["well"] * 8 + ["off", "gone", "silent", "recent"])
+        kinds = ["well"] * 8 + ["off", "gone", "silent", "recent"]
+        kind = "well" if self.calm else self.rng.choice(kinds)
         if kind == "gone":
             return a.Gone(reason="404")
         if kind == "silent":
@@ -293,7 +313,12 @@ def a_walk(seed: int, length: int = 80, *, acts: bool = True, until=None) -> Wal
         )
         for n in range(2)
     ]
-    walk = Walk(rng, RunView(a_snapshot(*waves)))
+    return walked(Walk(rng, RunView(a_snapshot(*waves))), length, acts=acts, until=until)
+
+
+def walked(walk: Walk, length: int, *, acts: bool = True, until=None) -> Walk:
+    """Walk a run, until `until` says so or for that many steps."""
+    rng = walk.rng
     for _ in range(length):
         if acts and (act := rng.choice(ACTS)) is not None:
             walk.act(*act)

@@ -13,6 +13,7 @@ from orchestrator.domain.model import (
     Selection,
     Share,
     Target,
+    Tolerance,
     VmId,
     Wave,
     WaveSpec,
@@ -52,7 +53,7 @@ def a_wave(name: str = "canary", **given: Any) -> WaveSpec:
     if "parallel" in given:
         spec = replace(spec, max_parallel=Share(count=given.pop("parallel")))
     if "failures" in given:
-        spec = replace(spec, allow_failures=Share(count=given.pop("failures")))
+        spec = replace(spec, allow_failures=Tolerance(count=given.pop("failures")))
     return replace(spec, **given)
 
 

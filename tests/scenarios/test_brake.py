@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from orchestrator.config.loading import load
 from orchestrator.daemon import Daemon, Parts
-from orchestrator.domain.model import Share
+from orchestrator.domain.model import Share, Tolerance
 from orchestrator.domain.record import Act, ActKind
 from orchestrator.metrics import Metrics
 from orchestrator.service import NotOpened
@@ -81,7 +81,7 @@ async def test_no_run_opens_under_it_and_azure_is_not_even_asked(sqlite_url):
 
 async def test_a_retry_that_needs_a_new_run_is_refused_under_it(sqlite_url):
     fleet = (a_machine("w-00", TEMPERS["fails_once"]), a_machine("w-01"))
-    wave = a_ring("w", max_parallel=TWO, allow_failures=Share(count=1))
+    wave = a_ring("w", max_parallel=TWO, allow_failures=Tolerance(count=1))
     async with staged(sqlite_url, fleet) as on:
         run_id = await on.open(wave)
         await on.drive(run_id)

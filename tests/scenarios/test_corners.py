@@ -7,7 +7,7 @@ from datetime import timedelta
 from orchestrator.clock import WallClock
 from orchestrator.domain import answer as a
 from orchestrator.domain import states as s
-from orchestrator.domain.model import Share
+from orchestrator.domain.model import Share, Tolerance
 from orchestrator.domain.record import Act, ActKind
 from orchestrator.engine.conductor import Conductor
 from orchestrator.ports import StoreUnavailableError
@@ -66,7 +66,7 @@ async def test_stop_while_a_run_is_being_taken_up_returns(sqlite_url):
 async def test_a_repeated_retry_of_a_passed_run_opens_one_run(sqlite_url):
     fleet = (a_machine("w-00", TEMPERS["fails_once"]), a_machine("w-01"))
     async with staged(sqlite_url, fleet) as on:
-        first = await on.open(a_ring("w", max_parallel=TWO, allow_failures=Share(count=1)))
+        first = await on.open(a_ring("w", max_parallel=TWO, allow_failures=Tolerance(count=1)))
         await on.drive(first)
         act = Act(
             id="again",
@@ -170,7 +170,9 @@ async def test_one_silent_hourly_look_does_not_pause_a_bake(sqlite_url):
 
         on.doors = replace(on.doors, arm=Over(on.arm, look=look))
         run_id = await on.open(
-            a_ring("w", max_parallel=TWO, allow_failures=Share(count=1), bake=timedelta(hours=24))
+            a_ring(
+                "w", max_parallel=TWO, allow_failures=Tolerance(count=1), bake=timedelta(hours=24)
+            )
         )
         driver = await on.take(run_id)
         await on.go_on(driver, until=lambda v: v.waves[1].status == "baking")
@@ -216,9 +218,9 @@ async def test_an_intent_whose_commit_answer_is_lost_is_taken_back_as_unsent(sql
         writer._database = Over(database, write=write)
         once = [True]
 
-        async def intend(lease, move):
+        async def intend(*given):
             cut[0], once[0] = once[0], False
-            return await on.store.intend(lease, move)
+            return await on.store.intend(*given)
 
         on.doors = replace(on.doors, store=Over(on.store, intend=intend))
         run_id = await on.open(a_ring("w"))

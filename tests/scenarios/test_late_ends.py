@@ -6,14 +6,14 @@ from datetime import timedelta
 
 import pytest
 
-from orchestrator.domain.model import Share
+from orchestrator.domain.model import Share, Tolerance
 from orchestrator.domain.record import ActKind, Resolution
 from orchestrator.engine.conductor import Conductor
 from orchestrator.simulator.tempers import Temper
 from tests.kit.stage import a_machine, a_ring, staged
 
 HOUR = timedelta(hours=1)
-LENIENT = a_ring("w", max_parallel=Share(count=2), allow_failures=Share(count=1))
+LENIENT = a_ring("w", max_parallel=Share(count=2), allow_failures=Tolerance(count=1))
 
 
 def a_fleet(shown_after, **given):

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from orchestrator.domain.model import Share
+from orchestrator.domain.model import Share, Tolerance
 from orchestrator.simulator.faults import TEMPERS
 from orchestrator.simulator.tempers import Temper
 from tests.kit.rows import EPOCH
@@ -38,7 +38,7 @@ async def test_a_halt_starts_nothing_more_and_follows_what_runs(any_database_url
     soon = replace(TEMPERS["fails"], takes=timedelta(minutes=2))
     later = Temper(takes=timedelta(minutes=9))
     fleet = tuple(a_machine(f"w-{n:02d}", later if n else soon) for n in range(8))
-    wave = a_ring("w", max_parallel=Share(count=4), allow_failures=Share(count=0))
+    wave = a_ring("w", max_parallel=Share(count=4), allow_failures=Tolerance(count=0))
     async with staged(any_database_url, fleet) as on:
         run = await on.drive(await on.open(wave))
         started = on.installed()
@@ -50,7 +50,7 @@ async def test_a_halt_starts_nothing_more_and_follows_what_runs(any_database_url
 
 async def test_failures_within_the_budget_let_the_run_pass(any_database_url):
     fleet = tuple(a_machine(f"w-{n:02d}", TEMPERS["fails"] if n < 2 else None) for n in range(10))
-    wave = a_ring("w", max_parallel=Share(count=3), allow_failures=Share(percent=20))
+    wave = a_ring("w", max_parallel=Share(count=3), allow_failures=Tolerance(percent=20))
     async with staged(any_database_url, fleet) as on:
         run = await on.drive(await on.open(wave))
         assert (run["status"], run["failed"]) == ("passed", 2)
@@ -84,7 +84,7 @@ async def test_failures_within_the_budget_let_the_run_pass(any_database_url):
 )
 async def test_each_temper_ends_as_it_should(sqlite_url, temper, state, outcome, failure):
     fleet = (a_machine("w-00", TEMPERS[temper]), a_machine("w-01"))
-    wave = a_ring("w", max_parallel=Share(count=2), allow_failures=Share(count=1))
+    wave = a_ring("w", max_parallel=Share(count=2), allow_failures=Tolerance(count=1))
     async with staged(sqlite_url, fleet) as on:
         run_id = await on.open(wave)
         run = await on.drive(run_id)

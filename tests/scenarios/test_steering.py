@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from orchestrator.domain.model import Share
+from orchestrator.domain.model import Share, Tolerance
 from orchestrator.domain.record import Act, ActKind
 from orchestrator.service import Opened
 from orchestrator.simulator.exchange import HangUp
@@ -76,7 +76,7 @@ async def test_a_retry_after_the_end_opens_a_new_run_with_just_those_vms(sqlite_
     fleet = tuple(
         a_machine(f"w-{n:02d}", TEMPERS["fails_once"] if n == 0 else None) for n in range(3)
     )
-    wave = a_ring("w", max_parallel=Share(count=3), allow_failures=Share(count=1))
+    wave = a_ring("w", max_parallel=Share(count=3), allow_failures=Tolerance(count=1))
     async with staged(sqlite_url, fleet) as on:
         first = await on.open(wave)
         await on.drive(first)
@@ -124,7 +124,7 @@ async def test_a_vm_queued_in_another_open_run_is_skipped_there_and_then(sqlite_
 async def test_a_retry_for_a_wave_that_passed_opens_a_run_beside_the_open_one(any_database_url):
     fleet = (a_machine("w-00", TEMPERS["fails_once"]), a_machine("w-01"), *machines("v", 2))
     waves = (
-        a_ring("w", max_parallel=TWO, allow_failures=Share(count=1)),
+        a_ring("w", max_parallel=TWO, allow_failures=Tolerance(count=1)),
         a_ring("v", max_parallel=Share(count=1)),
     )
     async with staged(any_database_url, fleet) as on:

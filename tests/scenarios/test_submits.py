@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from orchestrator.domain.model import Share
+from orchestrator.domain.model import Share, Tolerance
 from orchestrator.domain.record import ActKind, Resolution
 from orchestrator.simulator.faults import TEMPERS
 from orchestrator.simulator.moods import FLAKY, THROTTLED
@@ -76,7 +76,7 @@ async def test_resolved_as_not_started_it_is_sent_once_more_and_counted_as_a_gra
 )
 async def test_a_person_says_what_became_of_a_vm(sqlite_url, found, state):
     fleet = (a_machine("w-00", TEMPERS["untraceable"]), a_machine("w-01"))
-    wave = a_ring("w", max_parallel=Share(count=2), allow_failures=Share(count=1))
+    wave = a_ring("w", max_parallel=Share(count=2), allow_failures=Tolerance(count=1))
     async with staged(sqlite_url, fleet) as on:
         run_id = await on.open(wave)
         run = await on.drive(run_id)
@@ -99,7 +99,7 @@ async def test_throttled_starts_wait_and_cost_no_attempt(any_database_url):
 
 
 async def test_a_flaky_azure_is_never_asked_twice_for_the_same_installation(sqlite_url):
-    wave = a_ring("w", max_parallel=Share(count=10), allow_failures=Share(percent=100))
+    wave = a_ring("w", max_parallel=Share(count=10), allow_failures=Tolerance(percent=100))
     async with staged(sqlite_url, machines("w", 60), FLAKY, seed=3) as on:
         run_id = await on.open(wave)
         run = await on.drive(run_id, steps=6_000)
@@ -147,7 +147,7 @@ async def test_a_vm_that_we_patched_tonight_ourselves_may_be_patched_again(sqlit
 
 async def test_three_traceless_requests_trip_the_breaker_of_their_place(sqlite_url):
     fleet = tuple(a_machine(f"w-{n:02d}", TEMPERS["silence"]) for n in range(12))
-    wave = a_ring("w", max_parallel=Share(count=12), allow_failures=Share(count=11))
+    wave = a_ring("w", max_parallel=Share(count=12), allow_failures=Tolerance(count=11))
     async with staged(sqlite_url, fleet) as on:
         run_id = await on.open(wave)
         driver = await on.take(run_id)
@@ -160,7 +160,7 @@ async def test_three_traceless_requests_trip_the_breaker_of_their_place(sqlite_u
 async def test_a_busy_vm_waits_and_is_skipped_after_four_hours(sqlite_url):
     hanging = (replace(a_machine("w-00", TEMPERS["hang"])),)
     async with staged(sqlite_url, hanging) as on:
-        first = await on.open(a_ring("w"), name="first", allow_failures=Share(count=9))
+        first = await on.open(a_ring("w"), name="first", allow_failures=Tolerance(count=9))
         driver = await on.take(first)
         await on.go_on(driver, until=lambda view: view.tally(1).labels["in_progress"] == 1)
         second = await on.open(a_ring("w"), name="second", deadline=timedelta(days=1))

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from orchestrator.domain import answer as a
-from orchestrator.domain.model import Share, Tracking
+from orchestrator.domain.model import Share, Tolerance, Tracking
 from orchestrator.domain.record import Receipt
 from orchestrator.domain.states import Unknown
 from orchestrator.domain.throttle import Call
@@ -18,6 +18,7 @@ from tests.kit.stage import a_machine, a_ring, machines, staged
 
 SETTLE = timedelta(minutes=15)
 FOUR = Share(count=4)
+FOUR_BAD = Tolerance(count=4)
 
 
 async def driven(on, *waves, **plan):
@@ -99,7 +100,7 @@ async def test_without_any_right_to_resource_graph_views_decide_as_ever(sqlite_u
 
     async with staged(sqlite_url, fleet) as on:
         on.doors = replace(on.doors, arm=Over(on.arm, trace=trace))
-        run_id = await on.open(a_ring("w", max_parallel=FOUR, allow_failures=FOUR))
+        run_id = await on.open(a_ring("w", max_parallel=FOUR, allow_failures=FOUR_BAD))
         run = await on.drive(run_id)
         rows = await on.operations(run_id)
         assert run["status"] == "passed"
@@ -240,7 +241,7 @@ async def test_a_late_end_is_found_hourly_by_its_exact_id(sqlite_url):
     """Overdue and before a person, its end is heard of by Resource Graph alone."""
     temper = replace(TEMPERS["forbidden_polls"], blind=True, graph_lag=timedelta(hours=5))
     async with staged(sqlite_url, (a_machine("w-00", temper), a_machine("w-01"))) as on:
-        wave = a_ring("w", max_parallel=FOUR, allow_failures=FOUR, bake=timedelta(days=1))
+        wave = a_ring("w", max_parallel=FOUR, allow_failures=FOUR_BAD, bake=timedelta(days=1))
         run_id = await on.open(wave)
         driver = await on.take(run_id)
         await on.go_on(driver, until=lambda view: view.tally(1).labels["needs_human"] == 1)

@@ -26,13 +26,14 @@ def vm(
     group: str = "rg-Mixed",
     power: str = "running",
     subscription: str = SUBSCRIPTION,
+    **more: Any,
 ) -> Machine:
     vm_id = (
         f"/subscriptions/{subscription}/resourceGroups/{group}"
         f"/providers/Microsoft.Compute/virtualMachines/{name}"
     )
     behaviour = TEMPERS[temper] if isinstance(temper, str) else temper
-    return Machine(vm_id, os, tags={"ring": "canary"}, power=power, temper=behaviour)
+    return Machine(vm_id, os, power=power, temper=behaviour, **{"tags": {"ring": "canary"}, **more})
 
 
 def an_order(os: OperatingSystem = "Linux", **members: object) -> dict[str, object]:

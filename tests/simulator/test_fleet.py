@@ -91,7 +91,7 @@ def test_a_temper_without_a_name_survives_as_fields():
         {"takes": 90, "posts": ["cut", "fine"], "busy": "conflict", "patches": 3}
     )
     assert temper.posts == (PostFault.CUT, PostFault.FINE)
-    machine = vm(temper=temper)
+    machine = vm(temper=temper, zone="2", image="a:b:c")
     assert machines_from_json(json.dumps([machine_to_json(machine)])) == (machine,)
     assert temper != Temper()
 
@@ -116,6 +116,9 @@ def test_what_is_no_fleet_is_refused_with_a_reason(text, match):
         ({"os": "BeOS"}, "os must be"),
         ({"power": "off"}, "power must be"),
         ({"size": 3}, "has no size"),
+        ({"zone": "4"}, "zone must be"),
+        ({"zone": "1", "availability_set": "/x"}, "not in both"),
+        ({"image": "ubuntu"}, "publisher:offer:sku"),
         ({"temper": "nice"}, "unknown temper"),
         ({"temper": 3}, "a temper is a name"),
         ({"temper": {"mad": 1}}, "a temper has no mad"),

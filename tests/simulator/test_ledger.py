@@ -70,11 +70,26 @@ def test_the_high_water_mark_is_of_what_ran_at_once():
     client.start(machines[3])
     assert client.ledger()["high_water"] == {
         "in_flight": 4,
+        "subscription": {machines[0].subscription: 3, "another": 1},
         "subscription_region": {
             f"{machines[0].subscription}/westeurope": 3,
             "another/westeurope": 1,
         },
+        "tag": {"ring=canary": 4},
     }
+
+
+def test_the_high_water_mark_is_told_for_whatever_a_machine_is_one_of():
+    set_id = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Compute/availabilitySets/Web"
+    zoned = [vm(f"vm-{n}", temper=AN_HOUR, zone="1", tags={"cluster": "sql"}) for n in range(2)]
+    alone = vm("vm-set", temper=AN_HOUR, availability_set=set_id, tags={"cluster": "sql"})
+    client = Client(*zoned, alone)
+    for machine in (*zoned, alone):
+        client.start(machine)
+    marks = client.ledger()["high_water"]
+    assert marks["zone"] == {f"{alone.subscription}/westeurope/1": 2}
+    assert marks["availability_set"] == {set_id.lower(): 1}
+    assert marks["tag"] == {"cluster=sql": 3}
 
 
 def test_two_machines_with_one_id_are_refused():

@@ -32,7 +32,12 @@ SELECT
     o.excluded AS excluded,
     o.not_selected AS not_selected,
     o.reboot_status AS reboot_status,
-    o.window_exceeded AS window_exceeded
+    o.window_exceeded AS window_exceeded,
+    NULLIF(o.zone, '') AS zone,
+    NULLIF(o.availability_set, '') AS availability_set,
+    NULLIF(o.image, '') AS image,
+    o.tags AS tags,
+    o.failed_patches AS failed_patches
 FROM operation o
 JOIN wave w ON w.run_id = o.run_id AND w.position = o.wave
 LEFT JOIN watch p ON p.run_id = o.run_id AND p.vm_id = o.vm_id

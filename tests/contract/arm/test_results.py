@@ -188,3 +188,15 @@ def test_only_words_are_classifications(classes):
 def test_arcs_error_details_are_read_too():
     result = results.summary({"errorDetails": {"code": "X", "message": "m"}})
     assert (result.error_code, result.error_message) == ("X", "m")
+
+
+def test_the_first_patches_that_failed_are_named_by_kb_or_package():
+    patches = [
+        {"kbId": "5034441", "name": "2026-11 update", "installationState": "Failed"},
+        {"kbId": "5034441", "name": "again", "installationState": "Failed"},
+        {"name": "openssl, the library", "installationState": "Failed"},
+        {"name": "curl", "installationState": "Installed"},
+        *({"name": f"p{n}", "installationState": "Failed"} for n in range(9)),
+    ]
+    report = results.report({"patches": patches, "failedPatchCount": 12}, b"")
+    assert report.result.culprits == ("KB5034441", "openssl  the library", "p0", "p1", "p2")

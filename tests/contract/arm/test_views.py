@@ -272,3 +272,42 @@ def test_the_last_page_has_no_successor(following):
 )
 def test_a_subscription_that_is_switched_off_is_left_out(entry, found):
     assert views.subscription(entry) == found
+
+
+def an_image(**reference):
+    return {"properties": {"storageProfile": {"imageReference": reference}}}
+
+
+SET = "/subscriptions/S/resourceGroups/RG/providers/Microsoft.Compute/availabilitySets/Web"
+GALLERY = "/subscriptions/S/resourceGroups/RG/providers/Microsoft.Compute/galleries/G/images/Golden"
+
+
+@pytest.mark.parametrize(
+    ("entry", "field", "value"),
+    [
+        ({"zones": ["1"]}, "zone", "1"),
+        ({"zones": []}, "zone", ""),
+        ({"zones": "1"}, "zone", ""),
+        ({"zones": [1]}, "zone", ""),
+        ({}, "zone", ""),
+        ({"properties": {"availabilitySet": {"id": SET}}}, "availability_set", SET.lower()),
+        ({"properties": {"availabilitySet": SET}}, "availability_set", ""),
+        ({"properties": 3}, "availability_set", ""),
+        (
+            an_image(publisher="Canonical", offer="jammy", sku="22_04", version="latest"),
+            "image",
+            "canonical:jammy:22_04",
+        ),
+        (
+            an_image(id=f"{GALLERY}/versions/1.2.3"),
+            "image",
+            "microsoft.compute/galleries/g/images/golden",
+        ),
+        (an_image(publisher="Canonical"), "image", ""),
+        (an_image(id=7), "image", ""),
+    ],
+)
+def test_where_a_machine_is_and_what_it_was_made_from_is_read(entry, field, value):
+    found = views.machine({"id": VM, **entry})
+    assert found is not None
+    assert getattr(found, field) == value

@@ -138,6 +138,11 @@ CALLS: Final[Mapping[str, Call]] = {
         lost="Stale",
         late="Stale",
     ),
+    "slots_elsewhere": reading(
+        lambda s: s.store.slots_elsewhere(RunId("another"), ["in_flight"], NOW),
+        {"in_flight": 1},
+        {"in_flight": 1},
+    ),
     "receive": Call(
         ask=lambda s: s.store.receive(a_receipt(s.sent)),
         first=None,

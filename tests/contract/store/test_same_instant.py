@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from orchestrator.domain.bounds import UNBOUNDED
 from orchestrator.domain.operation import Began
 from orchestrator.ports import Refused, Saved
 from orchestrator.store import intents
@@ -95,7 +96,9 @@ async def test_who_loses_the_race_when_alone_is_told_busy_too(store, rival, raw,
     lease, op = await prepared(store, "vm-1", "run-1")
     await take(rival, "run-rival")
 
-    asking = asyncio.create_task(alone.write(Alike(intents.intend, (lease, an_intent(op)))))
+    asking = asyncio.create_task(
+        alone.write(Alike(intents.intend, (lease, an_intent(op), UNBOUNDED)))
+    )
     await blocked(raw)
     await (rival.commit() if commits else rival.rollback())
     if not commits:

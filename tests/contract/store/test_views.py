@@ -45,7 +45,8 @@ PROMISED = {  # as the design writes them
     "v_operations": "run_id, wave, vm_id, vm_name, subscription_id, resource_group, region, os,"
     " state, outcome, failure_class, reason, attempt, client_request_id, activity_id, started_at,"
     " finished_at, polls, last_polled_at, next_poll_at, installed, failed, pending, excluded,"
-    " not_selected, reboot_status, window_exceeded",
+    " not_selected, reboot_status, window_exceeded, zone, availability_set, image, tags,"
+    " failed_patches",
     "v_patches": "run_id, vm_id, patch_id, name, version, kb_id, classifications, state",
     "v_attempts": "run_id, vm_id, attempt, client_request_id, intent_at, sent_at, ended_at, end,"
     " http_status, activity_id, verdict, superseded_verdict",
@@ -145,6 +146,11 @@ async def test_an_operation_shows_all_that_is_known_of_it(store):
         **dict.fromkeys(("installed", "failed", "pending", "excluded", "not_selected")),
         "reboot_status": None,
         "window_exceeded": None,
+        "zone": None,
+        "availability_set": None,
+        "image": None,
+        "tags": "{}",
+        "failed_patches": None,
     }
 
 

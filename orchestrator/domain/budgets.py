@@ -1,0 +1,127 @@
+"""Whether a run has had too many failures, and how many more starts its budgets bear (design 7).
+Pure: it reads the view, and the plan decides."""
+
+from collections.abc import Iterator, Mapping
+
+from orchestrator.domain import halting
+from orchestrator.domain.bounds import Bounds, StrictBudget
+from orchestrator.domain.model import Warnings, Wave
+from orchestrator.domain.operation import Operation
+from orchestrator.domain.states import Why
+from orchestrator.domain.view import RunView
+from orchestrator.domain.words import counted
+
+Broken = tuple[int | None, Why]
+"""The wave whose budget is broken, or None for the run's, and how."""
+
+
+def broken(view: RunView, *, foreseen: bool = False) -> Broken | None:
+    """Return the budget of an opened wave or of the run that is broken; a closed wave counts too.
+
+    `foreseen`: with the failures that are on their way to the rows.
+    """
+    coming = {wave: view.foreseen(wave) if foreseen else 0 for wave in view.waves}
+    for position, wave in view.waves.items():
+        why = _wave_s(view, wave, coming[position])
+        if why is not None:
+            return position, why
+    why = _run_s(view, sum(coming.values()))
+    return None if why is None else (None, why)
+
+
+def _wave_s(view: RunView, wave: Wave, coming: int) -> Why | None:
+    if wave.allowed is None:
+        return None
+    bad, what = view.tally(wave.position).bad + coming, f"wave {wave.spec.name}"
+    if halting.exceeded(bad, wave.allowed):
+        return _over_budget(what, bad, wave.allowed)
+    return _named(what, view.courses[wave.position].tripped(view.run.results_from, coming))
+
+
+def _run_s(view: RunView, coming: int) -> Why | None:
+    bad, allowed = sum(tally.bad for tally in view.tallies()) + coming, allowed_in(view)
+    if allowed is not None and halting.exceeded(bad, allowed):
+        return _over_budget("the run", bad, allowed)
+    return _named("the run", view.course.tripped(view.run.results_from, coming))
+
+
+def _over_budget(what: str, bad: int, allowed: int) -> Why:
+    return Why("budget", f"{what} has {counted(bad, 'bad VM')}, {allowed} allowed")
+
+
+def _named(what: str, tripped: Why | None) -> Why | None:
+    return None if tripped is None else Why(tripped.code, f"{what}: {tripped.text}")
+
+
+def allowed_in(view: RunView) -> int | None:
+    """Return how many failures the run tolerates over all its waves; None: no number bounds it."""
+    tolerance = view.run.plan.allow_failures
+    if tolerance is None or not halting.numbered(tolerance):
+        return None
+    return halting.allowed(tolerance, sum(wave.vms for wave in view.waves.values()))
+
+
+# ----------------------------------------------------------------------------------------- strict
+
+
+def strict(view: RunView, wave: Wave) -> Iterator[StrictBudget]:
+    """Yield the strict budgets that bound the starts of a wave."""
+    own, whole = wave.spec.allow_failures, view.run.plan.allow_failures
+    if own is not None and own.strict and wave.allowed is not None:
+        yield StrictBudget(wave.position, wave.allowed)
+    allowed = allowed_in(view)
+    if whole is not None and whole.strict and allowed is not None:
+        yield StrictBudget(None, allowed)
+
+
+def room(view: RunView, wave: Wave) -> int | None:
+    """Return how many more VMs of a wave its strict budgets bear now; None: no budget is strict."""
+    rooms = [_left(view, budget) for budget in strict(view, wave)]
+    return max(0, min(rooms)) if rooms else None
+
+
+def _left(view: RunView, budget: StrictBudget) -> int:
+    waves = view.waves if budget.wave is None else (budget.wave,)
+    return budget.allowed + 1 - sum(view.busy(wave) + view.tally(wave).bad for wave in waves)
+
+
+def overdrawn(view: RunView, op: Operation) -> str | None:
+    """Say which strict budget does not bear a VM that has taken its slot; None: all bear it."""
+    for budget in strict(view, view.waves[op.wave]):
+        waves = view.waves if budget.wave is None else (budget.wave,)
+        bad = sum(view.tally(wave).bad for wave in waves)
+        others = sum(view.tally(wave).in_flight for wave in waves) - 1
+        text = over_strict(budget, _names(view), others, bad)
+        if text is not None:
+            return text
+    return None
+
+
+def over_strict(
+    budget: StrictBudget, names: Mapping[int, str], others: int, bad: int
+) -> str | None:
+    """Say why a strict budget bears no start beside so many others in flight and so many bad VMs;
+    None: it does."""
+    if others + bad < budget.allowed + 1:
+        return None
+    what = "the run" if budget.wave is None else f"wave {names[budget.wave]}"
+    return (
+        f"{what} has a strict budget: {others} in flight and {bad} bad, "
+        f"{counted(budget.allowed, 'failure')} allowed"
+    )
+
+
+def bounds(view: RunView, op: Operation) -> Bounds:
+    """Return what the start of a VM may not exceed, for its intent to re-check."""
+    warned = [
+        position for position, wave in view.waves.items() if wave.spec.warnings is Warnings.FAIL
+    ]
+    return Bounds(
+        ceilings=view.slots.ceilings(op.target.vm_id),
+        strict=tuple(strict(view, view.waves[op.wave])),
+        warned=tuple(warned),
+    )
+
+
+def _names(view: RunView) -> Mapping[int, str]:
+    return {position: wave.spec.name for position, wave in view.waves.items()}

@@ -1,0 +1,123 @@
+"""What broken VMs have in common, with the evidence (design 7). Pure; it says, it does not judge.
+
+A trait of the failure (its code, a patch) is named where at least half of the bad VMs share it. A
+trait of the VM (its image, system, region) is named where those that have it fared worse, too:
+"all in westeurope" tells nothing where every VM is there.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from orchestrator.domain.operation import Operation
+from orchestrator.domain.states import Failed, NeedsHuman, Succeeded, Why
+from orchestrator.domain.tally import is_bad
+from orchestrator.domain.view import RunView
+
+_MOST_PATCHES: Final = 3
+_TRAITS: Final[Mapping[str, Callable[[Operation], str]]] = {
+    "image": lambda op: op.target.image,
+    "system": lambda op: op.target.os,
+    "region": lambda op: op.target.region,
+}
+"""Of a VM, known before it is started; the narrowest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """A trait that bad VMs have in common: how many of them, and how the others fared."""
+
+    kind: str
+    value: str
+    bad: int
+    ended: int
+    """How many VMs with this trait have ended, the bad ones included."""
+    bad_others: int
+    ended_others: int
+
+
+def explained(view: RunView, wave: int | None, why: Why) -> Why:
+    """Return a reason to halt, with what the bad VMs of the wave or the run have in common."""
+    ended = [op for op in ended_in(view, wave) if not op.forgiven]
+    bad = [op for op in ended if is_bad(op, view.waves[op.wave].spec)]
+    if not bad:
+        return why
+    told = _one(bad[0]) if len(bad) == 1 else _many(bad, ended)
+    return Why(why.code, f"{why.text}; {told}")
+
+
+def ended_in(view: RunView, wave: int | None) -> Sequence[Operation]:
+    """Return the operations of a wave or the run that were started and have ended, or need a
+    person."""
+    return [
+        op
+        for op in view.ops.values()
+        if wave in {None, op.wave} and isinstance(op.state, Succeeded | Failed | NeedsHuman)
+    ]
+
+
+def shared(bad: Sequence[Operation], ended: Sequence[Operation]) -> list[Shared]:
+    """Return the traits of VMs that at least half of the bad ones share and that fared worse than
+    the others, the narrowest kind first."""
+    found = []
+    for kind, trait in _TRAITS.items():
+        value, number = _commonest(trait(op) for op in bad)
+        if not value or number * 2 < len(bad):
+            continue
+        inside = sum(trait(op) == value for op in ended)
+        others = len(ended) - inside
+        each = Shared(kind, value, number, inside, len(bad) - number, others)
+        if others and each.bad * others > each.bad_others * inside:
+            found.append(each)
+    return found
+
+
+def trait_of(kind: str, op: Operation) -> str:
+    """Return a trait of a VM."""
+    return _TRAITS[kind](op)
+
+
+def _one(op: Operation) -> str:
+    code, text = _why(op)
+    return f"{op.target.name}: {text}" + (f" ({code})" if code else "")
+
+
+def _many(bad: Sequence[Operation], ended: Sequence[Operation]) -> str:
+    told = [*_of_failures(bad), *(_told(each, len(bad)) for each in shared(bad, ended))]
+    if not told:
+        return "the bad VMs have nothing in common that is known here"
+    return "in common: " + ", ".join(told)
+
+
+def _of_failures(bad: Sequence[Operation]) -> Iterable[str]:
+    code, number = _commonest(_why(op)[0] for op in bad)
+    if code and number > 1 and number * 2 >= len(bad):
+        yield f"{code} ({number} of {len(bad)})"
+    patches = Counter(patch for op in bad for patch in set(_patches(op)))
+    common = [each for each in patches.most_common() if each[1] > 1 and each[1] * 2 >= len(bad)]
+    for patch, number in common[:_MOST_PATCHES]:
+        yield f"{patch} failed ({number} of {len(bad)})"
+
+
+def _told(each: Shared, bad: int) -> str:
+    inside = f"{each.bad} of {bad}; bad are {each.bad} of {each.ended} there"
+    return (
+        f"{each.kind} {each.value} ({inside}, {each.bad_others} of {each.ended_others} elsewhere)"
+    )
+
+
+def _commonest(values: Iterable[str]) -> tuple[str, int]:
+    """Return the value that most have, of several the first by name."""
+    counts = Counter(values)
+    return min(counts.items(), key=lambda item: (-item[1], item[0]), default=("", 0))
+
+
+def _why(op: Operation) -> tuple[str, str]:
+    why = op.state.why if isinstance(op.state, Failed | NeedsHuman | Succeeded) else None
+    return ("", "") if why is None else (why.code, why.text)
+
+
+def _patches(op: Operation) -> Sequence[str]:
+    result = op.state.result if isinstance(op.state, Failed | Succeeded) else None
+    return () if result is None else result.culprits

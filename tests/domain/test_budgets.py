@@ -1,0 +1,139 @@
+"""Strict budgets, and which number bounds a wave: the rows of `docs/waves.md`."""
+
+from dataclasses import replace
+
+import pytest
+
+from orchestrator.domain import states as s
+from orchestrator.domain.model import AttemptId, Rate, Tolerance, Warnings, WaveStatus
+from orchestrator.domain.rollout import HaltRun, OpenWave, Start, hindrance, plan
+from orchestrator.domain.view import RunView
+from orchestrator.domain.waits import waits
+from tests.kit.rows import EPOCH, a_snapshot, a_vm, a_wave, minutes, opened, with_states
+
+WHY = s.Why("code", "a sentence")
+FAILED = s.Failed(EPOCH, s.FailureClass.GUEST, WHY)
+GOOD = s.Succeeded(EPOCH, s.Outcome.SUCCEEDED, WHY)
+WARNED = s.Succeeded(EPOCH, s.Outcome.WARNED, WHY)
+LOST = s.NeedsHuman(AttemptId("a"), None, EPOCH, EPOCH, WHY)
+RUNNING = s.InProgress(AttemptId("a"), EPOCH, None, EPOCH, EPOCH + minutes(90), tracked=True)
+STRICT = Tolerance(count=3, strict=True)
+
+
+def the_allowance(vms: int, tolerance: Tolerance | None) -> int:
+    """Open a wave of so many VMs and return how many failures it tolerates."""
+    rows = a_snapshot((a_wave(allow_failures=tolerance), vms))
+    (decision,) = plan(RunView(rows), EPOCH).decisions
+    assert isinstance(decision, OpenWave)
+    return decision.allowed
+
+
+@pytest.mark.parametrize(
+    ("vms", "tolerance", "allowed"),
+    [
+        (50, Tolerance(percent=10), 5),
+        (7, Tolerance(percent=10), 0),
+        (4_000, Tolerance(percent=1), 40),
+        (9, Tolerance(percent=10), 0),
+        (50, Tolerance(count=3), 3),
+        (50, Tolerance(count=3, percent=2), 1),
+        (50, Tolerance(count=0), 0),
+        (10, Tolerance(percent=100), 10),
+        # With neither number the default of the size holds besides.
+        (24, None, 0),
+        (24, Tolerance(in_a_row=5), 0),
+        (100, Tolerance(in_a_row=5), 1),
+        (1_000, Tolerance(rate=Rate(percent=30)), 10),
+        (2_000, Tolerance(strict=True), 20),
+    ],
+)
+def test_a_wave_tolerates_what_the_table_says(vms, tolerance, allowed):
+    assert the_allowance(vms, tolerance) == allowed
+
+
+def started(view: RunView) -> int:
+    return sum(isinstance(command, Start) for command in plan(view, EPOCH).commands)
+
+
+@pytest.mark.parametrize(
+    ("states", "starts"),
+    [
+        ([], 4),
+        ([RUNNING], 3),
+        ([FAILED], 3),
+        ([LOST], 3),
+        ([GOOD, GOOD], 4),
+        ([RUNNING, FAILED, LOST], 1),
+        ([RUNNING, RUNNING, FAILED, LOST], 0),
+        ([FAILED, FAILED, FAILED], 1),
+    ],
+)
+@pytest.mark.parametrize("whole", [False, True])
+def test_strict_starts_only_as_many_as_may_still_fail(states, starts, whole):
+    wave = a_wave(allow_failures=None if whole else STRICT)
+    rows = a_snapshot((wave, 20), allow_failures=STRICT if whole else None)
+    view = opened(RunView(with_states(rows, states)), allowed=3 if not whole else 20)
+    assert started(view) == starts
+
+
+def test_strict_with_nothing_allowed_patches_one_by_one():
+    rows = a_snapshot((a_wave(allow_failures=Tolerance(count=0, strict=True)), 9))
+    view = opened(RunView(rows), allowed=0)
+    assert started(view) == 1
+    view.put(replace(view.ops[a_vm(0)], state=s.Preparing(EPOCH)))
+    assert started(view) == 0
+    assert any("strict" in reason for reason in waits(view, EPOCH))
+
+
+def test_a_warning_takes_from_a_strict_budget_only_where_it_is_a_failure():
+    for warnings, starts in ((Warnings.PASS, 4), (Warnings.FAIL, 3)):
+        wave = a_wave(allow_failures=STRICT, warnings=warnings)
+        view = opened(RunView(with_states(a_snapshot((wave, 9)), [WARNED])), allowed=3)
+        assert started(view) == starts
+
+
+def test_what_a_resume_accepted_takes_nothing_from_a_strict_budget():
+    view = opened(RunView(a_snapshot((a_wave(allow_failures=STRICT), 9))), allowed=3)
+    view.put(replace(view.ops[a_vm(0)], state=FAILED, forgiven=True))
+    assert started(view) == 4
+
+
+def test_a_strict_run_counts_what_earlier_waves_broke():
+    rows = a_snapshot((a_wave(), 3), (a_wave("broad"), 9), allow_failures=STRICT)
+    rows = with_states(rows, [FAILED, FAILED, GOOD])
+    view = opened(opened(RunView(rows), allowed=9), wave=2, allowed=9)
+    view.waves[1] = replace(view.waves[1], status=WaveStatus.PASSED)
+    assert started(view) == 2
+
+
+def test_a_vm_that_has_its_slot_is_held_back_when_a_success_turned_out_to_be_none():
+    tolerance = Tolerance(count=1, strict=True)
+    rows = a_snapshot((a_wave(allow_failures=tolerance), 5))
+    rows = with_states(rows, [GOOD, s.Preparing(EPOCH), RUNNING])
+    view = opened(RunView(rows), allowed=1)
+    assert hindrance(view, view.ops[a_vm(1)]) is None
+    view.put(replace(view.ops[a_vm(0)], state=FAILED))
+    assert "strict" in str(hindrance(view, view.ops[a_vm(1)]))
+
+
+def test_a_warning_that_counts_halts():
+    wave = a_wave(warnings=Warnings.FAIL)
+    view = opened(RunView(with_states(a_snapshot((wave, 3)), [WARNED, GOOD])), allowed=0)
+    (halt,) = plan(view, EPOCH).decisions
+    assert isinstance(halt, HaltRun)
+
+
+def test_a_run_without_a_number_has_no_number_that_bounds_it():
+    rows = a_snapshot((a_wave(), 9), allow_failures=Tolerance(in_a_row=9))
+    view = opened(RunView(with_states(rows, [FAILED] * 8)), allowed=9)
+    assert not plan(view, EPOCH).decisions
+
+
+def test_both_shares_of_a_run_are_of_all_its_waves():
+    own = Tolerance(count=9, percent=20)
+    rows = a_snapshot((a_wave(), 5), (a_wave("broad"), 5), allow_failures=own)
+    view = opened(RunView(with_states(rows, [FAILED, FAILED])), allowed=5)
+    assert not plan(view, EPOCH).decisions
+    view.put(replace(view.ops[a_vm(2)], state=FAILED))
+    (halt,) = plan(view, EPOCH).decisions
+    assert halt.why.text.startswith("the run has 3 bad VMs, 2 allowed")
