@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from tests.mutants import concluding, holding, keeping, steering, submitting, timing
+from tests.mutants import bounding, concluding, holding, keeping, steering, submitting, timing
 
 MUTANTS: Final = (
     *submitting.MUTANTS,
@@ -11,4 +11,5 @@ MUTANTS: Final = (
     *holding.MUTANTS,
     *keeping.MUTANTS,
     *timing.MUTANTS,
+    *bounding.MUTANTS,
 )

@@ -5,6 +5,7 @@ from typing import Final
 from tests.mutants.mutant import Edit, Mutant
 
 _ROLLOUT: Final = "orchestrator/domain/rollout.py"
+_BUDGETS: Final = "orchestrator/domain/budgets.py"
 _HALTING: Final = "orchestrator/domain/halting.py"
 _TALLY: Final = "orchestrator/domain/tally.py"
 _VIEW: Final = "orchestrator/domain/view.py"
@@ -76,9 +77,9 @@ MUTANTS: Final = (
         "each wave holds its budget, and together they break the run's",
         (
             Edit(
-                _ROLLOUT,
-                "    if tolerance is not None:\n",
-                "    if tolerance is not None and not view.waves:\n",
+                _BUDGETS,
+                "    if tolerance is None or not halting.numbered(tolerance):\n",
+                "    if tolerance is None or view.waves:\n",
             ),
         ),
     ),

@@ -62,11 +62,11 @@ MUTANTS: Final = (
         (
             Edit(
                 _SUBMIT,
-                "        match await self._book.intend(intent):\n"
+                "        match await self._book.intend(intent, bounds(self._book.view, op)):\n"
                 "            case Saved():\n"
                 "                await self._send(intent.after, os, before_commit)\n",
                 "        await self._send(intent.after, os, before_commit)\n"
-                "        match await self._book.intend(intent):\n"
+                "        match await self._book.intend(intent, bounds(self._book.view, op)):\n"
                 "            case Saved():\n"
                 "                pass\n",
             ),
@@ -78,7 +78,7 @@ MUTANTS: Final = (
         (
             Edit(
                 _BOOK,
-                "            outcome = await self._store.intend(self.lease, move)",
+                "            outcome = await self._store.intend(self.lease, move, bounds)",
                 "            outcome: Saved | Refused | Stale = Saved()",
             ),
         ),

@@ -49,6 +49,25 @@ CREATE TEMP TRIGGER saw_attempt AFTER INSERT ON attempt BEGIN
   LEFT JOIN lease l ON l.run_id = o.run_id
   WHERE o.run_id = NEW.run_id AND o.vm_id = NEW.vm_id; END;
 
+CREATE TEMP TRIGGER saw_start AFTER UPDATE OF state ON operation
+  WHEN NEW.state = 'submitting' BEGIN
+  INSERT INTO seen SELECT 'start', NEW.run_id, NEW.vm_id, NEW.attempt_id, json_object(
+  'allowed', w.allowed,
+  'risk', (SELECT count(*) FROM operation p WHERE p.run_id = NEW.run_id AND p.wave = NEW.wave
+    AND (p.state IN ('submitting', 'unknown', 'in_progress', 'verifying')
+      OR p.state IN ('failed', 'needs_human') AND NOT p.forgiven)),
+  'run_risk', (SELECT count(*) FROM operation p WHERE p.run_id = NEW.run_id
+    AND (p.state IN ('submitting', 'unknown', 'in_progress', 'verifying')
+      OR p.state IN ('failed', 'needs_human') AND NOT p.forgiven)),
+  'flying', (SELECT count(*) FROM operation p
+    WHERE p.state IN ('submitting', 'unknown', 'in_progress', 'verifying')
+      OR p.state = 'needs_human' AND p.locked_until > NEW.intent_at),
+  'cluster', (SELECT count(*) FROM operation p
+    WHERE json_extract(p.tags, '$.cluster') = json_extract(NEW.tags, '$.cluster')
+    AND (p.state IN ('submitting', 'unknown', 'in_progress', 'verifying')
+      OR p.state = 'needs_human' AND p.locked_until > NEW.intent_at)))
+  FROM wave w WHERE w.run_id = NEW.run_id AND w.position = NEW.wave; END;
+
 CREATE TEMP TRIGGER saw_run AFTER UPDATE OF status ON run
   WHEN NEW.status <> OLD.status BEGIN
   INSERT INTO seen VALUES ('run', NEW.id, NULL, OLD.status || '>' || NEW.status, json_object(

@@ -9,10 +9,13 @@ from random import Random
 from typing import Any, Final
 
 from orchestrator.domain.model import (
+    GroupLimit,
     Hours,
+    Limits,
     PlanSpec,
     Selection,
     Share,
+    Tolerance,
     Tracking,
     WaveSpec,
     Window,
@@ -88,6 +91,11 @@ class Weather:
     parallel: int | None = None
     failures: int = 0
     run_failures: int | None = None
+    strict: bool = False
+    in_flight: int | None = None
+    """How many VMs may be in flight over all runs."""
+    one_of_each: bool = False
+    """Whether of each cluster one VM at a time may be in flight."""
     bake: float = 0.0
     min_interval: float = 0.0
     windows: tuple[tuple[int, int], ...] = ()
@@ -114,6 +122,7 @@ def drawn(seed: int) -> Weather:
     windows = nights.choice(((), (), (), *_NIGHTS))
     freeze = nights.choice((None, None, None, (20.0, 150.0), (60.0, 90.0)))
     long = luck.random() < 0.3
+    bounds = Random(f"bounds {seed}")
     return Weather(
         rates={kind: min(0.5, rate * hostility) for kind, rate in rates.items()},
         crash=luck.choice((0, 0.0003, 0.001, 0.004)),
@@ -134,6 +143,9 @@ def drawn(seed: int) -> Weather:
         temper=luck.choice((0.0, 0.1, 0.3, 0.6)),
         rhythm=_rhythm(luck),
         **_plan(luck),
+        strict=bounds.random() < 0.3,
+        in_flight=bounds.choice((None, None, None, 1, 2)),
+        one_of_each=bounds.random() < 0.2,
     )
 
 
@@ -177,19 +189,22 @@ def plan(weather: Weather, name: str = "monthly") -> PlanSpec:
             name=ring,
             select=Selection(tags=(("ring", (ring,)),)),
             max_parallel=parallel,
-            allow_failures=Share(count=weather.failures),
+            allow_failures=Tolerance(count=weather.failures, strict=weather.strict),
             bake=timedelta(seconds=weather.bake),
             max_duration=timedelta(minutes=NEEDS if weather.windows else 28),
             hours=_hours(weather),
         )
         for ring in rings(weather)
     )
-    whole = None if weather.run_failures is None else Share(count=weather.run_failures)
+    most = weather.run_failures
+    whole = None if most is None else Tolerance(count=most, strict=weather.strict)
+    clusters = GroupLimit(kind="tag:cluster", most=Share(count=1))
     return PlanSpec(
         name=name,
         waves=waves,
         tracking=weather.tracking,
         allow_failures=whole,
+        limits=Limits(in_flight=weather.in_flight, per=(clusters,) if weather.one_of_each else ()),
         min_interval=timedelta(seconds=weather.min_interval),
     )
 
@@ -225,7 +240,7 @@ def fleet(weather: Weather, seed: int, steady: frozenset[int] = frozenset()) -> 
                 Machine(
                     vm_id=f"{GROUP}/providers/Microsoft.Compute/virtualMachines/vm-{number:02d}",
                     os=luck.choice(("Linux", "Windows")),
-                    tags={"ring": ring},
+                    tags={"ring": ring, "cluster": f"c{number % 2}"},
                     temper=temper,
                 )
             )

@@ -67,6 +67,8 @@ class Witness:
                 case "attempt":
                     self._intended_at[key] = self._world.seconds()
                     self._intent(run_id, vm_id, json.loads(facts))
+                case "start":
+                    self._bounded(run_id, vm_id, json.loads(facts))
                 case "run":
                     self.counts[f"run {key}"] += 1
                     self._halted(run_id, key)
@@ -129,6 +131,27 @@ class Witness:
         return bool(windows) and not any(
             first <= minute and minute + NEEDS <= last for first, last in windows
         )
+
+    def _bounded(self, run_id: str, vm_id: str, facts: dict[str, Any]) -> None:
+        """Look at what is in flight and what is bad with this start among them."""
+        weather = self._world.weather
+        whole = weather.run_failures
+        self.counts["strict start"] += weather.strict
+        self.counts["limited start"] += weather.in_flight is not None or weather.one_of_each
+        checks = {
+            "INV-23 a start beyond a strict budget": weather.strict
+            and facts["risk"] > facts["allowed"] + 1,
+            "INV-23 a start beyond the run's strict budget": weather.strict
+            and whole is not None
+            and facts["run_risk"] > whole + 1,
+            "INV-24 a start beyond in_flight": weather.in_flight is not None
+            and facts["flying"] > weather.in_flight,
+            "INV-24 a second start in a cluster": weather.one_of_each and facts["cluster"] > 1,
+        }
+        for claim, broken in checks.items():
+            if broken:
+                invariant, _, what = claim.partition(" ")
+                self.breach(invariant, f"{what}: {vm_id} of {run_id} {facts}")
 
     def told_to_stop(self, holder: str) -> None:
         """A daemon got its SIGTERM."""
