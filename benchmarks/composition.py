@@ -106,6 +106,7 @@ async def product(
             clock=parts.clock,
             observer=Observers(parts.observer, watcher),
             throttle=Throttle() if limited else open_throttle(),
+            gates=parts.gates,
             new_id=lambda: str(uuid4()),
             name="bench",
         )

@@ -14,7 +14,9 @@ from orchestrator.domain.model import ActivityId
 from orchestrator.domain.operation import Operation
 from orchestrator.domain.record import Watch
 from orchestrator.domain.rollout import Poll
-from orchestrator.domain.rollout import plan as planned
+from orchestrator.domain.rollout import (
+    plan as planned,
+)
 from orchestrator.domain.states import InProgress
 from orchestrator.domain.view import RunView
 

@@ -23,6 +23,7 @@ from orchestrator.domain.record import Fact, Move
 from orchestrator.domain.states import Ended, NeedsHuman
 from orchestrator.engine.conductor import Conductor
 from orchestrator.engine.doors import Doors
+from orchestrator.hooks.gates import HttpGates
 from orchestrator.simulator.machines import Machine
 from orchestrator.store.sql import SqlStore
 from orchestrator.store.writer import ReadsBeside, Writer
@@ -90,6 +91,7 @@ async def raced(wires: Wires, machines: Sequence[Machine]) -> Finish:
         clock=clock,
         observer=watcher,
         throttle=throttle,
+        gates=HttpGates(),
         new_id=lambda: str(UUID(int=next(numbers))),
     )
     async with asyncio.TaskGroup() as group:

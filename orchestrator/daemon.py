@@ -24,12 +24,13 @@ from orchestrator.domain.view import RunView
 from orchestrator.engine.conductor import Conductor
 from orchestrator.engine.doors import Doors
 from orchestrator.engine.timetable import LONGEST_SLEEP, Entry, Timetable
+from orchestrator.hooks.gates import HttpGates
 from orchestrator.http.app import serving
 from orchestrator.http.behind import Door, Health
 from orchestrator.http.token import ensure_token, token_path
 from orchestrator.logs import Log, Observers
 from orchestrator.metrics import Metrics, Standing
-from orchestrator.ports import Arm, Clock, Meter, Observer, Store, StoreUnavailableError
+from orchestrator.ports import Arm, Clock, Gates, Meter, Observer, Store, StoreUnavailableError
 from orchestrator.service import Asked, NotOpened, Opened, Service
 from orchestrator.store.notices import listen
 from orchestrator.store.opening import open_store
@@ -53,6 +54,7 @@ class Parts:
     observer: Observer
     metrics: Metrics
     throttle: Throttle
+    gates: Gates
 
 
 @asynccontextmanager
@@ -79,6 +81,7 @@ async def assembled(
         await freeze(settings, store, clock)
         throttle = Throttle(settings.reserve)
         arm = await stack.enter_async_context(azure(settings.azure, clock, observer, throttle))
+        gates = await stack.enter_async_context(HttpGates())
         service = Service(
             store=store,
             arm=arm,
@@ -95,6 +98,7 @@ async def assembled(
             observer=observer,
             metrics=metrics,
             throttle=throttle,
+            gates=gates,
         )
 
 
@@ -150,6 +154,7 @@ class Daemon:
             clock=parts.clock,
             observer=parts.observer,
             throttle=self.throttle,
+            gates=parts.gates,
             new_id=_new_id,
             name=_name(),
         )

@@ -40,6 +40,7 @@ _CODES: Final = {
 }
 _STATUS: Final = re.compile(r"[1-5][0-9][0-9]")
 _PLACES: Final = ("arm", "database", "http", "inventory", "run", "schedule")
+_NEEDS: Final = ("halted", "paused", "awaiting_approval", "needs_human")
 _GOOD: Final = {outcome.value for outcome in Outcome} - {"failed", "skipped", "cancelled"}
 _MOST_BUCKETS: Final = 200
 _LONGEST_LABEL: Final = 200
@@ -92,6 +93,7 @@ class Metrics:
         self._lag = _measure("loop_lag_seconds", "How late the loop wakes us.", _LAG_SECONDS)
         self._settled = _count("operations_settled", "Operations that settled.", "outcome")
         self._troubles = _count("troubles", "Things outside that did not work.", "where")
+        self._reminders = _count("reminders", "Runs that needed a person, each half hour.", "why")
         self._crashes = _count("crashes", "Bugs that were caught.")
         self._answers: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
         """The series of each (kind, code), found once and not at each of thousands of polls."""
@@ -103,6 +105,8 @@ class Metrics:
             self._settled.labels(str(outcome))
         for place in (*_PLACES, "other"):
             self._troubles.labels(place)
+        for why in _NEEDS:
+            self._reminders.labels(why)
         ProcessCollector(registry=self.registry)
         self._gauges = _Gauges()
         self.registry.register(self._gauges)
@@ -135,7 +139,9 @@ class Metrics:
             self._settled.labels(after).inc()
 
     def noted(self, run_id: RunId, fact: Fact) -> None:
-        """Count nothing: how runs stand is read at each scrape."""
+        """Count that a person was asked for; how runs stand is read at each scrape."""
+        if fact.event == "run.reminded":
+            self._reminders.labels(fact.why.code).inc()
 
     def asked(self, kind: str, code: str, seconds: float) -> None:
         """Count a request to Azure."""

@@ -18,6 +18,7 @@ from orchestrator.domain.answer import (
 )
 from orchestrator.domain.bounds import UNBOUNDED, Bounds
 from orchestrator.domain.durations import Lasted
+from orchestrator.domain.gate import GateSpec, Reading
 from orchestrator.domain.inventory import Machine
 from orchestrator.domain.model import (
     ActivityId,
@@ -171,6 +172,16 @@ class Meter(Protocol):
 
     def heard(self, call: Call, place: Place, left: Left, now: datetime) -> None:
         """An answer's headers, and what the request was about as far as its URL tells."""
+
+
+# ---------------------------------------------------------------------------------------- gates
+
+
+class Gates(Protocol):
+    """Whom a wave's gates ask. Reads only, with a time-out; outcomes come back as values."""
+
+    async def read(self, gate: GateSpec) -> Reading:
+        """Ask once how a gate stands. What cannot be read is red."""
 
 
 # ---------------------------------------------------------------------------------------- database

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 
+from orchestrator.domain.choosing import chosen
 from orchestrator.domain.durations import PAST, Durations
 from orchestrator.domain.inventory import Machine, scopes
 from orchestrator.domain.model import Order, PlanSpec, Run, RunId, Selection, VmId
 from orchestrator.domain.record import Act, ActKind, Brake, Emergency, Fact, Fire, Rest
 from orchestrator.domain.rollout import current_wave
 from orchestrator.domain.states import Ended, Failed, Why
-from orchestrator.domain.steering import chosen
 from orchestrator.domain.view import RunView
 from orchestrator.domain.waves import Membership, Opening, Origin, open_run, resolve
 from orchestrator.domain.words import counted
@@ -229,7 +229,11 @@ class Service:
             where = ", ".join(sorted(set(held.values())))
             return NotOpened(code="in_other_run", reason=f"they are being patched in {where}")
         wave = replace(
-            run.plan.waves[-1], name="retry", select=Selection(ids=free), exclude=Selection()
+            run.plan.waves[-1],
+            name="retry",
+            select=Selection(ids=free),
+            exclude=Selection(),
+            approve=None,  # a retry is a person's word already
         )
         return await self.open(
             replace(run.plan, waves=(wave,)),

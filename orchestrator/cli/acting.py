@@ -1,47 +1,19 @@
-"""The commands that steer: pause, resume, halt, cancel, retry, resolve. Each writes one act, or
-draws or lifts the fleet-wide brake. They need the database and the door of a configuration, and
-nothing else of it."""
+"""The commands that steer. Each writes one act, or draws or lifts the fleet-wide brake. They need
+the database and the door of a configuration, and nothing else of it."""
 
-import asyncio
-import json
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
-from uuid import uuid4
+from typing import Any
 
 import click
 
-from orchestrator.cli.choosing import run_and_vms, run_only
-from orchestrator.cli.exits import Exit, Stop
+from orchestrator.cli.exits import Stop
 from orchestrator.cli.options import config_option
-from orchestrator.cli.sessions import access_of, actor, log, reading, through_the_door
-from orchestrator.cli.steered import steered
-from orchestrator.cli.text import say
-from orchestrator.clock import WallClock
-from orchestrator.config.settings import Access
-from orchestrator.domain.record import Act, ActKind, Resolution
-from orchestrator.ports import Store
-from orchestrator.service import Asked, NotOpened, Opened
-from orchestrator.store.trouble import DatabaseBusyError
+from orchestrator.cli.wishing import Wish, brake, carry_out
+from orchestrator.config.durations import read_some
+from orchestrator.config.problems import Wrong
+from orchestrator.domain.record import ActKind, Resolution
 
-_WAIT_S: Final = 3.0
-"""How long to wait for the driver's word about an act; it comes within 2 s where a daemon runs."""
-_LOOK_EVERY_S: Final = 0.1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Wish:
-    """What was typed, before it is known which run is meant."""
-
-    kind: ActKind
-    words: tuple[str, ...]
-    because: str
-    wave: str | None = None
-    code: str | None = None
-    resolution: Resolution | None = None
-
-
-_WITH_VMS: Final = {ActKind.RETRY, ActKind.RESOLVE}
 run_argument = click.argument("run", required=False)
 words_argument = click.argument("run_and_vms", nargs=-1, metavar="[RUN] [VM]...")
 because_option = click.option("--because", required=True, help="Why: it is written down.")
@@ -58,14 +30,48 @@ def _plain(kind: ActKind, about: str, *options: Any) -> click.Command:  # noqa: 
 
     def command(run: str | None, config: Path, because: str, *, everything: bool = False) -> int:
         if not everything:
-            return _act(config, _Wish(kind=kind, words=(run,) if run else (), because=because))
+            wish = Wish(kind=kind, words=(run,) if run else (), because=because)
+            return carry_out(config, wish)
         if run is not None:
             message = f"{kind} takes a run or --all, not both."
             raise Stop(message)
-        return asyncio.run(_brake(_opened(config), kind, because))
+        return brake(config, kind, because)
 
-    for option in reversed((run_argument, config_option, *options)):
-        command = option(command)
+    return _command(kind, about, command, run_argument, *options)
+
+
+def _choosing(kind: ActKind, about: str, *options: Any) -> click.Command:  # noqa: ANN401 - click's decorators
+    """Build the command of an act on VMs of a run, that are named or chosen."""
+
+    def command(
+        run_and_vms: tuple[str, ...],
+        config: Path,
+        because: str,
+        wave: str | None,
+        code: str | None = None,
+        found: str | None = None,
+    ) -> int:
+        wish = Wish(
+            kind=kind,
+            words=run_and_vms,
+            because=because,
+            wave=wave,
+            code=code,
+            resolution=Resolution(found) if found else None,
+        )
+        return carry_out(config, wish)
+
+    return _command(kind, about, command, words_argument, because_option, wave_option, *options)
+
+
+def _command(
+    kind: ActKind,
+    about: str,
+    command: Callable[..., int],
+    *parts: Any,  # noqa: ANN401 - click's decorators
+) -> click.Command:
+    for part in reversed((config_option, *parts)):
+        command = part(command)
     return click.command(kind.value, help=about)(command)
 
 
@@ -91,151 +97,65 @@ cancel = _plain(
     "Give RUN up: what is queued is cancelled, what runs is followed to its end.",
     because_option,
 )
-
-
-@click.command()
-@words_argument
-@config_option
-@because_option
-@wave_option
-@code_option
-def retry(
-    run_and_vms: tuple[str, ...], config: Path, because: str, wave: str | None, code: str | None
-) -> int:
+retry = _choosing(
+    ActKind.RETRY,
     """Patch failed VMs of RUN once more: all of them, or those that are named.
 
     VMs whose wave has passed, or whose run has ended, are patched in a new run.
-    """
-    return _act(
-        config,
-        _Wish(kind=ActKind.RETRY, words=run_and_vms, because=because, wave=wave, code=code),
-    )
+    """,
+    code_option,
+)
+resolve = _choosing(
+    ActKind.RESOLVE,
+    "Say what became of VMs of RUN that need a person.",
+    code_option,
+    click.option(
+        "--as",
+        "found",
+        type=click.Choice([each.value for each in Resolution]),
+        required=True,
+        help="What you found: it was patched, it failed, or it was never started (it is queued"
+        " again).",
+    ),
+)
+skip = _choosing(
+    ActKind.SKIP,
+    """Leave out VMs of RUN that have not started, or with --wave what is left of a wave.
+
+    What was sent to Azure is followed to its end.
+    """,
+    code_option,
+)
 
 
 @click.command()
-@words_argument
+@run_argument
 @config_option
 @because_option
-@wave_option
-@code_option
-@click.option(
-    "--as",
-    "found",
-    type=click.Choice([each.value for each in Resolution]),
-    required=True,
-    help="What you found: it was patched, it failed, or it was never started (it is queued again).",
-)
-def resolve(
-    run_and_vms: tuple[str, ...],
-    config: Path,
-    because: str,
-    wave: str | None,
-    code: str | None,
-    found: str,
-) -> int:
-    """Say what became of VMs of RUN that need a person."""
-    wish = _Wish(
-        kind=ActKind.RESOLVE,
-        words=run_and_vms,
-        because=because,
-        wave=wave,
-        code=code,
-        resolution=Resolution(found),
-    )
-    return _act(config, wish)
+@click.option("--wave", help="The wave; without it the one that waits.")
+def approve(run: str | None, config: Path, because: str, wave: str | None) -> int:
+    """Let a wave of RUN open that waits for an approval."""
+    words = (run,) if run else ()
+    return carry_out(config, Wish(kind=ActKind.APPROVE, words=words, because=because, wave=wave))
 
 
-def _opened(config: Path) -> Access:
-    access = access_of(config)
-    log(access)
-    return access
-
-
-def _act(config: Path, wish: _Wish) -> Exit:
-    return asyncio.run(_ask(_opened(config), wish))
-
-
-async def _brake(access: Access, kind: ActKind, because: str) -> Exit:
-    """Draw or lift the fleet-wide brake: it is durable when this returns."""
+@click.command("set")
+@click.argument("run_and_setting", nargs=-1, metavar="[RUN] max_parallel=N")
+@config_option
+@because_option
+@click.option("--wave", help="The wave; without it the current one.")
+def set_(run_and_setting: tuple[str, ...], config: Path, because: str, wave: str | None) -> int:
+    """Change how many VMs of a wave of RUN run at once: a count, or a percentage of the wave."""
+    *words, setting = run_and_setting or ("",)
+    name, _, value = setting.partition("=")
+    if name != "max_parallel":
+        raise Stop("Write what is set: max_parallel=50, or max_parallel=25%.")
     try:
-        async with steered(access, clock=WallClock()) as service:
-            doing = service.halt_all if kind is ActKind.HALT else service.resume_all
-            say(await doing(actor(), because))
-    except DatabaseBusyError:
-        body = {"act": kind.value, "all": True, "actor": actor(), "because": because}
-        say(str((await through_the_door(access, body))["said"]))
-    return Exit.DONE
-
-
-async def _ask(access: Access, wish: _Wish) -> Exit:
-    async with reading(access) as store:
-        act = await _as_act(store, wish)
-    try:
-        async with steered(access, clock=WallClock()) as service:
-            said = await service.act(act)
-        _tell_of_new_run(said)
-    except DatabaseBusyError:
-        answer = await through_the_door(access, _as_body(act))
-        if answer.get("act_id") is None:
-            say(f"opened run {answer['run_id']} with {answer['vms']} VMs")
-            return Exit.DONE
-    await _tell(access, act)
-    return Exit.DONE
-
-
-async def _as_act(store: Store, wish: _Wish) -> Act:
-    if wish.kind in _WITH_VMS:
-        run_id, vms = await run_and_vms(store, wish.words)
-    else:
-        run_id, vms = await run_only(store, wish.words), ()
-    return Act(
-        id=str(uuid4()),
-        run_id=run_id,
-        kind=wish.kind,
-        actor=actor(),
-        because=wish.because,
-        at=WallClock().now(),
-        vms=vms,
-        wave=wish.wave,
-        code=wish.code,
-        resolution=wish.resolution,
+        share = read_some(value)
+    except Wrong as error:
+        message = f"max_parallel: {error.message}; {error.fix}."
+        raise Stop(message) from None
+    wish = Wish(
+        kind=ActKind.SET, words=tuple(words), because=because, wave=wave, max_parallel=share
     )
-
-
-def _tell_of_new_run(said: Asked | Opened | NotOpened) -> None:
-    match said:
-        case Opened(run_id=run_id, vms=vms):
-            say(f"opened run {run_id} with {vms} VMs; a daemon, or `run --resume`, drives it")
-        case NotOpened(reason=reason):
-            raise Stop(reason)
-        case Asked():
-            pass
-
-
-async def _tell(access: Access, act: Act) -> None:
-    """Say what the run's driver made of the act, as soon as it has."""
-    clock = WallClock()
-    until = clock.monotonic() + _WAIT_S
-    async with reading(access) as store:
-        while clock.monotonic() < until:
-            answers = await store.rows("v_events", run_id=act.run_id, event="act.answered")
-            mine = [row["why"] for row in answers if json.loads(row["detail"])["act"] == act.id]
-            if mine:
-                say(f"run {act.run_id}: {mine[0]}")
-                return
-            await clock.sleep(_LOOK_EVERY_S)
-    say(f"run {act.run_id}: {act.kind} is written; it takes effect when a daemon drives the run")
-
-
-def _as_body(act: Act) -> dict[str, Any]:
-    return {
-        "act": act.kind.value,
-        "run": act.run_id,
-        "id": act.id,
-        "actor": act.actor,
-        "because": act.because,
-        "vms": list(act.vms),
-        "wave": act.wave,
-        "reason_code": act.code,
-        "as": act.resolution.value if act.resolution else None,
-    }
+    return carry_out(config, wish)

@@ -91,6 +91,17 @@ COMMANDS: Mapping[str, Entry] = {
         "schedule",
         "Let the schedule of a plan rest, and wake it again.",
     ),
+    "approve": Entry(_ACTING, "approve", "Let a wave of RUN open that waits for an approval."),
+    "skip": Entry(
+        _ACTING,
+        "skip",
+        "Leave out VMs of RUN that have not started, or with --wave what is left of a wave.",
+    ),
+    "set": Entry(
+        _ACTING,
+        "set_",
+        "Change how many VMs of a wave of RUN run at once: a count, or a percentage of the wave.",
+    ),
     "simulate": Entry(
         "orchestrator.cli.simulating",
         "simulate",

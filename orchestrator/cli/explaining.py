@@ -19,6 +19,7 @@ from orchestrator.cli.text import say
 from orchestrator.cli.viewing import view_of
 from orchestrator.clock import WallClock
 from orchestrator.config.settings import Access
+from orchestrator.domain.gating import described
 from orchestrator.domain.model import VmId
 from orchestrator.domain.operation import Operation
 from orchestrator.domain.standing import Standing, standing
@@ -87,6 +88,7 @@ async def _of_run(store: Store, view: RunView) -> Sequence[str]:
     for wave in view.waves.values():
         what = f"wave {wave.position} {wave.spec.name} is {wave.status}"
         lines.append(f"  {what}{_because(wave.reason)}")
+        lines += [f"    {line}" for line in described(wave)]
     return lines
 
 

@@ -85,9 +85,10 @@ async def follow(
     run_id: RunId,
     clock: Clock,
     shown: Screen,
-    done: Callable[[Row], bool],
+    done: Callable[[Row, Sequence[Row]], bool],
 ) -> None:
-    """Show a run until its row is `done`, or until it waits for the whole fleet to be let go on.
+    """Show a run until its row and those of its waves are `done`, or until it waits for the whole
+    fleet to be let go on.
 
     Raises `LookupError` when there is no such run.
     """
@@ -98,7 +99,7 @@ async def follow(
         seen = max((int(event["seq"]) for event in events), default=seen)
         shown.show(run, waves, [line for event in events if (line := event_line(event))])
         waits = run["queued"] > 0 and in_flight(run) == 0
-        if done(run) or (waits and await held(store) is not None):
+        if done(run, waves) or (waits and await held(store) is not None):
             return
         await clock.sleep(EVERY_S)
 

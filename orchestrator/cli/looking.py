@@ -11,13 +11,16 @@ from orchestrator.cli.choosing import open_ones, run_only
 from orchestrator.cli.exits import Exit, Stop
 from orchestrator.cli.following import follow, held, read, screen, troubled
 from orchestrator.cli.options import config_option, json_option
-from orchestrator.cli.progress import at_rest, headline, report, to_json
+from orchestrator.cli.progress import Row, at_rest, headline, report, to_json
 from orchestrator.cli.sessions import access_of, log, reading, signals
 from orchestrator.cli.text import say
 from orchestrator.cli.viewing import view_of
 from orchestrator.clock import WallClock
 from orchestrator.config.settings import Access
+from orchestrator.domain.foreign import harmless
+from orchestrator.domain.gating import described
 from orchestrator.domain.model import RunId
+from orchestrator.domain.rollout import current_wave
 from orchestrator.domain.waits import waits
 from orchestrator.ports import Store
 
@@ -80,27 +83,33 @@ async def _one(store: Store, run_id: RunId, *, as_json: bool) -> None:
         return
     for line in report(row, waves, await troubled(store, run_id)):
         say(line)
-    if row["queued"]:
-        for line in await _waiting(store, run_id):
+    if row["closed_at"] is None:
+        for line in await _standing(store, run_id):
             say(line)
 
 
-async def _waiting(store: Store, run_id: RunId) -> Sequence[str]:
-    """Say why queued VMs wait, what holds most of them first."""
+async def _standing(store: Store, run_id: RunId) -> Sequence[str]:
+    """Say how the gates of the current wave stand, and why queued VMs wait, what holds most of them
+    first."""
     now = WallClock().now()
     view = await view_of(store, run_id, now)
+    wave = current_wave(view)
+    gates = [f"    {line}" for line in described(wave)] if wave else []
     found = sorted(waits(view, now).items(), key=lambda each: -each[1])
     lines = [f"    {number:>5} queued: {reason}" for reason, number in found[:_REASONS_SHOWN]]
     left = sum(number for _, number in found[_REASONS_SHOWN:])
-    return [*lines, f"    {left:>5} queued for other reasons"] if left else lines
+    others = [f"    {left:>5} queued for other reasons"] if left else []
+    return [harmless(line) for line in (*gates, *lines, *others)]
 
 
 async def _watch(store: Store, run_id: RunId) -> None:
     stopping = asyncio.Event()
+
+    def done(row: Row, _waves: Sequence[Row]) -> bool:
+        return at_rest(row) or stopping.is_set()
+
     with signals(stopping), screen() as shown:
         try:
-            await follow(
-                store, run_id, WallClock(), shown, lambda row: at_rest(row) or stopping.is_set()
-            )
+            await follow(store, run_id, WallClock(), shown, done)
         except LookupError as error:
             raise Stop(f"{error}.") from None

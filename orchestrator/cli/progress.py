@@ -52,7 +52,12 @@ def at_rest(run: Row) -> bool:
     return run["status"] in {"halted", "paused"} and in_flight(run) == 0
 
 
-def exits(run: Row) -> list[Exit]:
+def awaits(waves: Sequence[Row]) -> bool:
+    """Tell whether a wave waits for an approval."""
+    return any(wave["status"] == "awaiting_approval" for wave in waves)
+
+
+def exits(run: Row, waves: Sequence[Row] = ()) -> list[Exit]:
     """Return every exit code that holds for a run at rest; the command picks by precedence."""
     codes = {
         "halted": Exit.HALTED,
@@ -63,7 +68,7 @@ def exits(run: Row) -> list[Exit]:
     found = [codes[run["status"]]] if run["status"] in codes else []
     if run["status"] == "paused" and "nothing of Azure has answered" in (run["reason"] or ""):
         found.append(Exit.OUT_OF_REACH)
-    if run["needs_human"]:
+    if run["needs_human"] or (run["status"] == "open" and awaits(waves)):
         found.append(Exit.NEEDS_A_PERSON)
     return found
 

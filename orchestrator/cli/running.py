@@ -2,6 +2,7 @@
 follows."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,7 @@ from orchestrator.cli.following import (
 )
 from orchestrator.cli.loop import drive
 from orchestrator.cli.options import config_option, json_option
-from orchestrator.cli.progress import Row, at_rest, exits, in_flight, report, to_json
+from orchestrator.cli.progress import Row, at_rest, awaits, exits, in_flight, report, to_json
 from orchestrator.cli.sessions import LIFT, actor, log_at_once, reading, signals, through_the_door
 from orchestrator.cli.text import say
 from orchestrator.clock import WallClock
@@ -217,8 +218,9 @@ async def _follow(store: Store, run_id: RunId, asked: _Asked, stopping: asyncio.
 async def _to_its_end(
     store: Store, run_id: RunId, asked: _Asked, stopping: asyncio.Event, shown: Screen
 ) -> Exit:
-    def done(row: Row) -> bool:
-        idle = not asked.wait and in_flight(row) == 0 and row["queued"] < row["vms"]
+    def done(row: Row, waves: Sequence[Row]) -> bool:
+        begun = row["queued"] < row["vms"] or awaits(waves)
+        idle = not asked.wait and in_flight(row) == 0 and begun
         return at_rest(row) or idle or stopping.is_set()
 
     await follow(store, run_id, WallClock(), shown, done)
@@ -233,7 +235,7 @@ async def _to_its_end(
         return Exit.INTERRUPTED
     hold = await held(store) if row["closed_at"] is None else None
     if hold is None:
-        return heaviest(exits(row))
+        return heaviest(exits(row, waves))
     say(hold.text, to_stderr=True)
     waits = Exit.HALTED if isinstance(hold, Brake) else Exit.NEEDS_A_PERSON
-    return heaviest([*exits(row), waits])
+    return heaviest([*exits(row, waves), waits])

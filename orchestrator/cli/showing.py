@@ -13,6 +13,7 @@ from orchestrator.config.problems import Problem
 from orchestrator.config.settings import AzureSettings, ConfiguredPlan, Settings
 from orchestrator.config.time_values import DAYS
 from orchestrator.domain.almanac import Entry
+from orchestrator.domain.gating import told
 from orchestrator.domain.model import Selection, WaveSpec, Window
 from orchestrator.domain.schedule import Cron, Nominal, PatchTuesday, Schedule, fires
 from orchestrator.domain.window import needed
@@ -66,6 +67,8 @@ def _plan(plan: ConfiguredPlan, now: datetime) -> Iterator[str]:
         yield f"              {_rules(wave)}"
         if wave.hours.windows:
             yield f"              {_hours(wave)}"
+        for line in _gates(wave):
+            yield f"              {line}"
 
 
 def describe(schedule: Schedule | None) -> str:
@@ -93,7 +96,8 @@ def _missed(schedule: Schedule) -> str:
 
 
 def _rules(wave: WaveSpec) -> str:
-    parallel = shared(wave.max_parallel) if wave.max_parallel else "by size"
+    steps = wave.ramp or ((wave.max_parallel,) if wave.max_parallel else ())
+    parallel = ", then ".join(map(shared, steps)) or "by size"
     allowed = tolerated(wave.allow_failures)
     bake = f", bake {show_duration(wave.bake)}" if wave.bake else ""
     empty = ", may be empty" if wave.allow_empty else ""
@@ -114,6 +118,19 @@ def _hours(wave: WaveSpec) -> str:
 def _window(window: Window) -> str:
     days = f" on {', '.join(DAYS[day] for day in window.days)}" if window.days else ""
     return f"{window.start:%H:%M} for {show_duration(window.length)}{days}"
+
+
+def _gates(wave: WaveSpec) -> Iterator[str]:
+    """Say what must hold before the wave opens, and before it closes."""
+    if wave.approve:
+        timeout = wave.approve.timeout
+        until = f"; after {show_duration(timeout)} the run is paused" if timeout else ""
+        yield f"approved by {wave.approve.group} before it opens{until}"
+    for when, gates in (("opens", wave.before), ("closes", wave.check)):
+        for gate in gates:
+            held = f" for {show_duration(gate.held_for)}" if gate.held_for else ""
+            red = show_duration(gate.timeout)
+            yield f"{told(gate)} good{held} before it {when}; red for {red} halts the run"
 
 
 def _selection(selection: Selection) -> str:

@@ -5,9 +5,11 @@ from datetime import timedelta
 from decimal import Decimal
 
 from orchestrator.config.problems import Wrong
+from orchestrator.domain.model import Share
 
 _LONGEST = timedelta(days=3660)
 _LONGEST_TEXT = 40
+_LONGEST_COUNT = 6
 _NUMBER = r"([0-9]+(?:\.[0-9]+)?)"
 _SHORT = re.compile("".join(f"(?:{_NUMBER}{unit})?" for unit in ("d", "h", "m", "s", "ms")))
 _ISO = re.compile(
@@ -90,3 +92,20 @@ def read_percent(text: str) -> float:
     if percent > 100:  # noqa: PLR2004 - a percentage ends there
         raise Wrong("more than 100 %", "write 0% to 100%")
     return percent
+
+
+def read_some(text: str) -> Share:
+    """Return how many VMs at once: a count from 1, or a percentage above 0. Raises `Wrong`."""
+    written = text.strip()
+    if written.isascii() and written.isdigit() and len(written) <= _LONGEST_COUNT:
+        share = Share(count=int(written))
+    else:
+        share = Share(percent=read_percent(written))
+    if not (share.count or share.percent):
+        raise Wrong("nothing could ever start", "write at least 1, or a percentage above 0%")
+    return share
+
+
+def show_share(share: Share) -> str:
+    """Return the spelling of a count or a percentage that reads back as it."""
+    return str(share.count) if share.percent is None else f"{share.percent:g}%"

@@ -3,11 +3,9 @@
 KEYS = frozenset(
     {
         "after",
-        "approve",
         "assess",
         "attempts",
-        "before",
-        "check",
+        "command",
         "hooks",
         "kql",
         "location",
@@ -17,8 +15,10 @@ KEYS = frozenset(
         "quarantine",
         "resubmit_after",
         "retention",
+        "run_command",
         "skip_limit",
         "start_stopped",
+        "tcp",
     }
 )
 

@@ -5,11 +5,12 @@ A default that stands elsewhere (`defaults`, the plan) is None here; `resolving`
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, Tag, model_validator
+from pydantic import AfterValidator, Field, Tag, model_validator
 
 from orchestrator.config import values
 from orchestrator.config.azure_keys import Azure
 from orchestrator.config.budget_keys import AllowFailures, LimitsKeys, RunAllowFailures
+from orchestrator.config.gate_keys import Approve, Gates
 from orchestrator.config.keys import Keys, forms
 from orchestrator.config.patch_keys import PatchesKeys
 from orchestrator.config.problems import Wrong
@@ -49,9 +50,28 @@ class ThrottleKeys(Keys):
     """The share of Azure's request limits that is left to your other tools. Default: 20%."""
 
 
-MaxParallel = Annotated[
+_Step = Annotated[
     Annotated[int, Field(ge=1), Tag("<number>")] | Annotated[values.SomePercentText, Tag("<text>")],
     forms("a count or a percentage", number=True),
+]
+
+
+def _upwards(steps: list[int | float]) -> list[int | float]:
+    """Refuse a ramp that goes down; a count and a percentage cannot be compared here."""
+    for kind in (int, float):
+        alike = [step for step in steps if type(step) is kind]
+        if alike != sorted(alike):
+            raise Wrong("a ramp that goes down", "begin with the smallest: [1, 5, 20, 25%]")
+    return steps
+
+
+MaxParallel = Annotated[
+    Annotated[int, Field(ge=1), Tag("<number>")]
+    | Annotated[values.SomePercentText, Tag("<text>")]
+    | Annotated[
+        list[_Step], Field(min_length=1, max_length=20), AfterValidator(_upwards), Tag("<list>")
+    ],
+    forms("a count, a percentage or a list of both", number=True, listed=True),
 ]
 
 
@@ -87,7 +107,8 @@ class ForWaves(Keys):
     warnings: Literal["pass", "fail"] | None = None
     """Whether an installation that ended with warnings counts as a failure."""
     max_parallel: MaxParallel | None = None
-    """How many VMs of a wave at once: a count, or a percentage of the wave."""
+    """How many VMs of a wave at once: a count, or a percentage of the wave. A list begins with few:
+    each step holds until as many VMs have ended well as it permits."""
     order: Literal["as_listed", "longest_first", "shuffle"] | None = None
     """In which order the VMs of a wave are started."""
     bake: values.Duration | None = None
@@ -133,6 +154,12 @@ class WaveKeys(ForWaves):
     """How many failures the wave tolerates; one more halts the run."""
     allow_empty: bool = False
     """Whether the run goes on when the wave had no VM to start."""
+    approve: Approve | None = None
+    """A group that must approve before the wave opens."""
+    before: Gates | None = None
+    """What must hold before the wave opens."""
+    check: Gates | None = None
+    """What must hold before the wave closes, once every VM has ended and its bake is over."""
 
 
 class PlanKeys(ForPlans):

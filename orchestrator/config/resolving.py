@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from orchestrator.config.azure_keys import Azure, CloudKeys, CredentialKeys
 from orchestrator.config.budgets import resolve_limits, tolerance
 from orchestrator.config.freezing import Freezes, resolve_freezes
+from orchestrator.config.gate_keys import ApprovalKeys, GateKeys
 from orchestrator.config.keys import Keys
 from orchestrator.config.models import (
     Config,
@@ -24,6 +25,7 @@ from orchestrator.config.settings import (
     Overlap,
 )
 from orchestrator.config.time_keys import ScheduleKeys
+from orchestrator.domain.gate import PATIENCE, Approval, GateKind, GateSpec
 from orchestrator.domain.model import (
     Hours,
     Limits,
@@ -110,11 +112,13 @@ def _plan(plan: PlanKeys, defaults: Defaults, tracking: Tracking, limits: Limits
 def _wave(wave: WaveKeys, position: int, above: Sequence[ForWaves], zone: str) -> WaveSpec:
     layers = (wave, *above)
     reboot = Reboot(_first("reboot", layers, Reboot.IF_REQUIRED))
+    at_last, ramp = _parallel(_first("max_parallel", layers, None))
     return WaveSpec(
         name=wave.name or str(position),
         select=_selection(wave.select),
         exclude=_selection(wave.exclude) if wave.exclude else Selection(),
-        max_parallel=_share(_first("max_parallel", layers, None)),
+        max_parallel=at_last,
+        ramp=ramp,
         allow_failures=tolerance(wave.allow_failures),
         order=Order(_first("order", layers, Order.AS_LISTED)),
         bake=_first("bake", layers, timedelta(0)),
@@ -123,6 +127,42 @@ def _wave(wave: WaveKeys, position: int, above: Sequence[ForWaves], zone: str) -
         reboot=reboot,
         warnings=Warnings(_first("warnings", layers, Warnings.PASS)),
         hours=_hours(layers, reboot, zone),
+        approve=_approval(wave.approve),
+        before=tuple(_gate(keys) for keys in wave.before or ()),
+        check=tuple(_gate(keys) for keys in wave.check or ()),
+    )
+
+
+def _parallel(
+    written: float | list[int | float] | None,
+) -> tuple[Share | None, tuple[Share, ...]]:
+    """Return what holds at last, and the steps to it."""
+    if not isinstance(written, list):
+        return _share(written), ()
+    steps = tuple(_one(each) for each in written)
+    return steps[-1], steps
+
+
+def _approval(written: str | ApprovalKeys | None) -> Approval | None:
+    match written:
+        case None:
+            return None
+        case ApprovalKeys(group=group, timeout=timeout):
+            return Approval(group=group, timeout=timeout)
+        case str():
+            return Approval(group=written)
+
+
+def _gate(keys: GateKeys) -> GateSpec:
+    asked = keys.prometheus
+    return GateSpec(
+        kind=GateKind.PROMETHEUS if asked else GateKind.HTTP,
+        url=asked.url if asked else keys.http or "",
+        held_for=keys.held_for or timedelta(0),
+        timeout=keys.timeout or PATIENCE,
+        expect=keys.expect or 200,
+        query=asked.query if asked else "",
+        bound=asked.expect if asked else None,
     )
 
 
@@ -184,7 +224,11 @@ def _share(written: float | None) -> Share | None:
         case int():
             return Share(count=written)
         case _:
-            return Share(percent=written)
+            return _one(written)
+
+
+def _one(written: float) -> Share:
+    return Share(count=written) if isinstance(written, int) else Share(percent=written)
 
 
 def _patches(keys: PatchesKeys | None) -> Patches:

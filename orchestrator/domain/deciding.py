@@ -4,9 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
-from orchestrator.domain.model import Run, RunStatus, Wave, WaveStatus
-from orchestrator.domain.record import DAEMON, Change, Detail, Fact
-from orchestrator.domain.rollout import (
+from orchestrator.domain.decisions import (
     BakeWave,
     CloseRun,
     CloseWave,
@@ -16,6 +14,11 @@ from orchestrator.domain.rollout import (
     OpenWave,
     PauseRun,
 )
+from orchestrator.domain.gate import GateStand, Moment
+from orchestrator.domain.gating import AskApproval, TurnGates, taken_in, told
+from orchestrator.domain.model import Run, RunStatus, Wave, WaveStatus
+from orchestrator.domain.record import DAEMON, Change, Detail, Fact
+from orchestrator.domain.reminding import Remind
 from orchestrator.domain.states import Why
 from orchestrator.domain.view import RunView
 from orchestrator.domain.words import counted, spanned
@@ -26,6 +29,14 @@ def write(view: RunView, decision: Decision, now: datetime) -> Change:
     match decision:
         case OpenWave() | BakeWave() | CloseWave():
             return _write_wave(view, decision, now)
+        case AskApproval(position):
+            return _ask(view, view.waves[position], now)
+        case TurnGates(position, turned):
+            return _turn(view, view.waves[position], turned, now)
+        case Remind(why):
+            reminded = replace(_next(view.run), reminded_at=now)
+            fact = Fact(at=now, event="run.reminded", actor=DAEMON, why=why)
+            return Change(run=reminded, facts=(fact,))
         case HaltRun(position, why):
             return halt(view, position, why, DAEMON, now)
         case PauseRun(why):
@@ -44,32 +55,65 @@ def write(view: RunView, decision: Decision, now: datetime) -> Change:
 def _write_wave(view: RunView, decision: OpenWave | BakeWave | CloseWave, now: datetime) -> Change:
     wave = view.waves[decision.wave]
     match decision:
-        case OpenWave(_, allowed, parallel):
+        case OpenWave(_, allowed, parallel, ramp):
             after = replace(
-                wave, status=WaveStatus.OPEN, opened_at=now, allowed=allowed, max_parallel=parallel
+                wave,
+                status=WaveStatus.OPEN,
+                opened_at=now,
+                allowed=allowed,
+                max_parallel=parallel,
+                ramp=ramp,
             )
             text = (
-                f"{counted(wave.vms, 'VM')}, {parallel} at once, "
+                f"{counted(wave.vms, 'VM')}, {', '.join(map(str, ramp)) or parallel} at once, "
                 f"{counted(allowed, 'failure')} allowed"
             )
             return _waved(view, after, "wave.opened", Why("opened", text), now)
         case BakeWave(_, until):
             after = replace(wave, status=WaveStatus.BAKING, baking_until=until)
-            return _waved(
-                view,
-                after,
-                "wave.baking",
-                Why("baking", f"must stay good for {spanned(wave.spec.bake)}"),
-                now,
-            )
+            stays = f"must stay good for {spanned(wave.spec.bake)}"
+            text = stays if wave.spec.bake else "waits for its gates"
+            return _waved(view, after, "wave.baking", Why("baking", text), now)
         case CloseWave(_, why):
             after = replace(wave, status=WaveStatus.PASSED, reason=why.text, closed_at=now)
             return _waved(view, after, "wave.passed", why, now)
 
 
+def _ask(view: RunView, wave: Wave, now: datetime) -> Change:
+    """Whoever is to approve is told by this: the first reminder comes half an hour later."""
+    group = wave.spec.approve.group if wave.spec.approve else ""
+    why = Why("awaiting_approval", f"wave {wave.spec.name} waits for an approval by {group}")
+    after = replace(
+        wave, status=WaveStatus.AWAITING_APPROVAL, reason=f"waits for {group}", asked_at=now
+    )
+    detail: Detail = {"wave": wave.spec.name, "group": group}
+    fact = Fact(
+        at=now, event="approval.asked", actor=DAEMON, why=why, wave=wave.position, detail=detail
+    )
+    return Change(run=replace(_next(view.run), reminded_at=now), waves=(after,), facts=(fact,))
+
+
+def _turn(view: RunView, wave: Wave, turned: tuple[GateStand, ...], now: datetime) -> Change:
+    asked_at = now if wave.asked_at is None and wave.opened_at is None else wave.asked_at
+    after = replace(wave, gates=taken_in(wave, turned), asked_at=asked_at)
+    facts = tuple(_turned(wave, stand, now) for stand in turned)
+    return Change(run=_next(view.run), waves=(after,), facts=facts)
+
+
+def _turned(wave: Wave, stand: GateStand, now: datetime) -> Fact:
+    gates = wave.spec.before if stand.moment is Moment.BEFORE else wave.spec.check
+    gate = told(gates[stand.number - 1])
+    text = f"gate {gate} is {'green' if stand.green else 'red'}: {stand.said}"
+    why = Why("green" if stand.green else "red", text)
+    detail: Detail = {"wave": wave.spec.name, "moment": stand.moment, "number": stand.number}
+    return Fact(
+        at=now, event="gate.turned", actor=DAEMON, why=why, wave=wave.position, detail=detail
+    )
+
+
 def halt(view: RunView, position: int | None, why: Why, actor: str, now: datetime) -> Change:
     """Halt the run, and the wave that broke its budget unless that wave is behind us already."""
-    halted = replace(_next(view.run), status=RunStatus.HALTED, reason=why.text)
+    halted = replace(_next(view.run), status=RunStatus.HALTED, reason=why.text, reminded_at=now)
     wave = view.waves.get(position) if position is not None else None
     stopped = wave is not None and wave.status in {WaveStatus.OPEN, WaveStatus.BAKING}
     waves = (
@@ -86,9 +130,9 @@ def restate(
 ) -> Change:
     """Give the run another status, with the fact that says why."""
     fact = Fact(at=now, event=_EVENTS[status], actor=actor, why=why)
-    return Change(
-        run=replace(_next(run), status=status, reason=why.text), waves=waves, facts=(fact,)
-    )
+    reminded_at = now if status is RunStatus.PAUSED else run.reminded_at
+    after = replace(_next(run), status=status, reason=why.text, reminded_at=reminded_at)
+    return Change(run=after, waves=waves, facts=(fact,))
 
 
 _EVENTS = {

@@ -6,6 +6,8 @@ from datetime import datetime, time, timedelta
 from enum import StrEnum
 from typing import NewType
 
+from orchestrator.domain.gate import Approval, GateSpec, GateStand
+
 RunId = NewType("RunId", str)
 VmId = NewType("VmId", str)
 """An ARM resource id in lower case; build it with `vm_id`."""
@@ -178,12 +180,13 @@ class Freeze:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaveSpec:
-    """One wave as configured."""
+    """One wave as configured. With a `ramp` its last step is `max_parallel`."""
 
     name: str
     select: Selection
     exclude: Selection = field(default_factory=Selection)
     max_parallel: Share | None = None
+    ramp: tuple[Share, ...] = ()
     allow_failures: Tolerance | None = None
     order: Order = Order.AS_LISTED
     bake: timedelta = timedelta(0)
@@ -192,6 +195,9 @@ class WaveSpec:
     reboot: Reboot = Reboot.IF_REQUIRED
     warnings: Warnings = Warnings.PASS
     hours: Hours = field(default_factory=Hours)
+    approve: Approval | None = None
+    before: tuple[GateSpec, ...] = ()
+    check: tuple[GateSpec, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -270,7 +276,8 @@ class WaveStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wave:
-    """One wave of a run as it stands. Shares are fixed as counts when it opens."""
+    """One wave of a run as it stands. Shares are fixed as counts when it opens; a person may have
+    set `max_parallel` before."""
 
     position: int
     spec: WaveSpec
@@ -284,6 +291,13 @@ class Wave:
     closed_at: datetime | None = None
     excused: bool = False
     """A person resumed after this wave halted: it may pass without a single VM that ended well."""
+    ramp: tuple[int, ...] = ()
+    """The steps to `max_parallel`; empty: it holds from the first VM on."""
+    asked_at: datetime | None = None
+    """Since when the wave has been waiting at its door: for an approval, for its gates."""
+    approved_at: datetime | None = None
+    approved_by: str = ""
+    gates: tuple[GateStand, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -303,6 +317,8 @@ class Run:
     parent: RunId | None = None
     results_from: datetime | None = None
     """`in_a_row` and `rate` look at what ended after this: the last resume after a halt."""
+    reminded_at: datetime | None = None
+    """When people were last told that this run needs one of them."""
     version: int = 0
     approved_by: str | None = None
     """Of an emergency run: who allowed that it overrides freezes."""

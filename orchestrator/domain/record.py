@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from orchestrator.domain.answer import Tracker
-from orchestrator.domain.model import ActivityId, AttemptId, Freeze, Run, RunId, VmId, Wave
+from orchestrator.domain.model import ActivityId, AttemptId, Freeze, Run, RunId, Share, VmId, Wave
 from orchestrator.domain.operation import Event, Operation
 from orchestrator.domain.result import Report
 from orchestrator.domain.states import Why
@@ -152,6 +152,9 @@ class ActKind(StrEnum):
     CANCEL = "cancel"
     RETRY = "retry"
     RESOLVE = "resolve"
+    APPROVE = "approve"
+    SKIP = "skip"
+    SET = "set"
     HAND_OVER = "hand_over"
     """Not a person's: an emergency run took these VMs over. Only those that are queued go."""
 
@@ -181,6 +184,8 @@ class Act:
     code: str | None = None
     """A `reason_code`: only VMs with it."""
     resolution: Resolution | None = None
+    max_parallel: Share | None = None
+    """What a `set` sets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain, islice
 
-from orchestrator.domain import budgets, causes, halting
+from orchestrator.domain import budgets, causes, gating, ramping, reminding, wave_steps
+from orchestrator.domain.decisions import CloseRun, Decision, ExpireRun, HaltRun, PauseRun
+from orchestrator.domain.gating import ReadGate
 from orchestrator.domain.hours import opens_at, shut_for
 from orchestrator.domain.lanes import Errand
 from orchestrator.domain.model import RunStatus, Wave, WaveStatus
@@ -19,70 +21,9 @@ from orchestrator.domain.states import (
     Verifying,
     Why,
 )
-from orchestrator.domain.tally import Tally
 from orchestrator.domain.view import RunView, place_of
-from orchestrator.domain.words import counted, spanned
-
-# -------------------------------------------------------------------- decisions: facts about the
-# run
-
-
-@dataclass(frozen=True, slots=True)
-class OpenWave:
-    """Let a wave begin, with its shares fixed as counts."""
-
-    wave: int
-    allowed: int
-    max_parallel: int
-
-
-@dataclass(frozen=True, slots=True)
-class BakeWave:
-    """Every VM is settled: the wave must stay good until then."""
-
-    wave: int
-    until: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class CloseWave:
-    """The wave passed."""
-
-    wave: int
-    why: Why
-
-
-@dataclass(frozen=True, slots=True)
-class HaltRun:
-    """No further start. Only a person ends a halt."""
-
-    wave: int | None
-    why: Why
-
-
-@dataclass(frozen=True, slots=True)
-class PauseRun:
-    """Nothing of Azure has answered for too long: a person should look."""
-
-    why: Why
-
-
-@dataclass(frozen=True, slots=True)
-class ExpireRun:
-    """The deadline has come: what is queued will not start."""
-
-    why: Why
-
-
-@dataclass(frozen=True, slots=True)
-class CloseRun:
-    """Nothing is in flight any more and nothing is left to do."""
-
-    status: RunStatus
-    why: Why
-
-
-Decision = OpenWave | BakeWave | CloseWave | HaltRun | PauseRun | ExpireRun | CloseRun
+from orchestrator.domain.vigil import VISITED_AT_ONCE, Visit
+from orchestrator.domain.words import counted
 
 UNREACHABLE_FOR = timedelta(minutes=15)
 """How long nothing of Azure may answer before the run is paused (design 4)."""
@@ -147,7 +88,7 @@ class Survey:
     op: Operation
 
 
-Command = Start | Recover | Look | Poll | Drop | Survey
+Command = Start | Recover | Look | Poll | Drop | Survey | Visit
 
 AT_ONCE = 500
 """How many operations are in the engine's hand for one kind of errand: a plan is short however many
@@ -155,17 +96,21 @@ thousand VMs are due, and the next one goes on where it ended."""
 _BEFORE_STARTS = (Errand.RECOVER, Errand.LOOK, Errand.RESUME)
 _AFTER_STARTS = (Errand.VIEW, Errand.POLL)
 _FOLLOWED = (*_BEFORE_STARTS, *_AFTER_STARTS)
+_WATCHED = {RunStatus.OPEN, RunStatus.PAUSED}
+"""A pause stops starts; whether what was patched stays well is looked at all the same."""
 SURVEYED_AT_ONCE = 20
 """How many VMs are looked at together in safe mode: nothing presses."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The answer: what to decide, what to do, and when to look again if nothing happens before."""
+    """The answer: what to decide, what to do, which gates to read, and when to look again if
+    nothing happens before."""
 
     decisions: tuple[Decision, ...]
     commands: tuple[Command, ...]
     wake_at: datetime | None
+    readings: tuple[ReadGate, ...] = ()
 
 
 def plan(view: RunView, now: datetime) -> Plan:
@@ -189,8 +134,10 @@ def plan(view: RunView, now: datetime) -> Plan:
         starts,
         *(followed[errand] for errand in _AFTER_STARTS),
         _surveys(view, now),
+        _visits(view, now),
     )
-    return Plan(decisions, tuple(commands), _wake_at(view, now, followed))
+    wake_at = _wake_at(view, now, followed)
+    return Plan(decisions, tuple(commands), wake_at, tuple(_readings(view, now)))
 
 
 # ---------------------------------------------------------------------------------------- decisions
@@ -198,6 +145,12 @@ def plan(view: RunView, now: datetime) -> Plan:
 
 def _decide(view: RunView, now: datetime) -> Iterator[Decision]:
     """Yield at most one decision: the next plan sees its consequences."""
+    found = next(_about_run(view, now), None) or reminding.due(view, now)
+    if found is not None:
+        yield found
+
+
+def _about_run(view: RunView, now: datetime) -> Iterator[Decision]:
     status = view.run.status
     if status in {RunStatus.CANCELLED, RunStatus.EXPIRED}:
         if all(tally.settled for tally in view.tallies()) and not view.in_hand:
@@ -229,59 +182,16 @@ def _finished(view: RunView) -> bool:
 
 def _steer_waves(view: RunView, now: datetime) -> Iterator[Decision]:
     wave = current_wave(view)
-    if wave is None:
-        if not view.in_hand and all(tally.in_flight == 0 for tally in view.tallies()):
-            yield CloseRun(RunStatus.PASSED, Why("passed", "every wave passed"))
-        return
-    if wave.status is WaveStatus.PENDING and takes_starts(view):
-        yield _open(view, wave)
-    elif wave.status is WaveStatus.OPEN and view.tally(wave.position).settled:
-        yield _settle(view, wave, now)
-    elif (
-        wave.status is WaveStatus.BAKING
-        and wave.baking_until is not None
-        and wave.baking_until <= now
-    ):
-        yield CloseWave(
-            wave.position, Why("passed", f"stayed good for its bake of {spanned(wave.spec.bake)}")
-        )
+    if wave is not None:
+        yield from wave_steps.steer(view, wave, now, may_open=takes_starts(view))
+    elif not view.in_hand and all(tally.settled for tally in view.tallies()):
+        yield CloseRun(RunStatus.PASSED, Why("passed", "every wave passed"))
 
 
 def current_wave(view: RunView) -> Wave | None:
     """Return the first wave that is not behind us."""
     behind = {WaveStatus.PASSED, WaveStatus.SKIPPED}
     return next((wave for wave in view.waves.values() if wave.status not in behind), None)
-
-
-def _open(view: RunView, wave: Wave) -> OpenWave:
-    """Fix the wave's shares: N is its targets without the skips known by now (design 7)."""
-    vms = wave.vms - view.tally(wave.position).unstarted
-    parallel, failures = halting.default_shares(vms)
-    allowed = halting.allowed_for(wave.spec.allow_failures, failures, vms)
-    return OpenWave(
-        wave.position, allowed, halting.permitted(wave.spec.max_parallel or parallel, vms)
-    )
-
-
-def _settle(view: RunView, wave: Wave, now: datetime) -> Decision:
-    """Every VM of the wave is settled and the budget holds: halt, bake or close."""
-    tally = view.tally(wave.position)
-    if not (wave.spec.allow_empty or wave.excused):
-        if tally.unstarted == wave.vms:
-            return HaltRun(
-                wave.position, Why("empty_wave", f"no VM of wave {wave.spec.name} was started")
-            )
-        if tally.good == 0:
-            return HaltRun(
-                wave.position, Why("none_good", f"no VM of wave {wave.spec.name} ended well")
-            )
-    if wave.spec.bake > timedelta(0):
-        return BakeWave(wave.position, now + wave.spec.bake)
-    return CloseWave(wave.position, Why("passed", _summary(tally)))
-
-
-def _summary(tally: Tally) -> str:
-    return ", ".join(f"{count} {word}" for word, count in sorted(tally.labels.items()) if count)
 
 
 # ----------------------------------------------------------------------------------------- commands
@@ -319,6 +229,16 @@ def _drops(view: RunView) -> Iterator[Drop]:
         word = "cancelled" if cancelled else "deadline"
         for op in islice(view.queued(), AT_ONCE):
             yield Drop(op, cancelled, Why(word, view.run.reason or "the run's deadline came first"))
+        return
+    skipped = {
+        position: wave.reason
+        for position, wave in view.waves.items()
+        if wave.status is WaveStatus.SKIPPED and view.tally(position).queued
+    }
+    if skipped:
+        left = (op for op in view.queued() if op.wave in skipped)
+        for op in islice(left, AT_ONCE):
+            yield Drop(op, cancelled=False, why=Why("by_skip", skipped[op.wave]))
 
 
 def takes_starts(view: RunView) -> bool:
@@ -335,6 +255,26 @@ def _surveys(view: RunView, now: datetime) -> Iterator[Survey]:
         yield Survey(op)
 
 
+def _visits(view: RunView, now: datetime) -> Iterator[Visit]:
+    """Yield the looks at VMs of a wave that bakes."""
+    if view.run.status not in _WATCHED:
+        return
+    room = max(0, VISITED_AT_ONCE - len(view.in_hand))
+    left = (view.ops[vm] for vm in view.vigil.left(now) if vm not in view.in_hand)
+    yield from (Visit(op) for op in islice(left, room))
+
+
+def _readings(view: RunView, now: datetime) -> Iterator[ReadGate]:
+    """Yield the gates to be read now: those of the current wave, at its door or at its end."""
+    wave = current_wave(view)
+    if view.run.status not in _WATCHED or wave is None:
+        return
+    if wave.status is WaveStatus.BAKING or (
+        takes_starts(view) and wave_steps.has_its_turn(view, wave)
+    ):
+        yield from gating.due(wave, view.gates, now)
+
+
 def _starts(view: RunView, now: datetime) -> Iterator[Start]:
     """Yield what may begin. In a place whose breaker has tripped that is one VM, to find out."""
     wave = current_wave(view)
@@ -342,7 +282,8 @@ def _starts(view: RunView, now: datetime) -> Iterator[Start]:
         return
     if shut_for(view, wave, now) is not None:
         return
-    slots = min((wave.max_parallel or 1) - view.busy(wave.position), _hands(view, wave))
+    at_once = ramping.at_once(wave, view.tally(wave.position).good)
+    slots = min(at_once - view.busy(wave.position), _hands(view, wave))
     borne = budgets.room(view, wave)
     if borne is not None:
         slots = min(slots, borne)
@@ -394,8 +335,12 @@ def _wake_at(
     wave = current_wave(view)
     if wave is not None and view.run.status in {RunStatus.OPEN, RunStatus.PAUSED, RunStatus.HALTED}:
         times.append(view.run.deadline_at)
-    if wave is not None and wave.status is WaveStatus.BAKING:
-        times.append(wave.baking_until)
     if wave is not None and wave.status is WaveStatus.OPEN and takes_starts(view):
         times.append(opens_at(view, wave, now))
+    if wave is not None and view.run.status in _WATCHED:
+        times += [wave.baking_until, view.vigil.next_at(view.waves.values(), now)]
+        times += gating.wakes(wave, view.gates)
+    if wave is not None and wave.status is WaveStatus.BAKING and wave.baking_until is not None:
+        times.append(wave.baking_until + view.run.plan.tracking.overdue)
+    times.append(reminding.next_at(view))
     return min((time for time in times if time is not None and time > now), default=None)

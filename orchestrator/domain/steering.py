@@ -1,13 +1,16 @@
 """What a person's act does to a run. Pure: the view and the act in, one change out. Repeating an
 act is harmless."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
+from orchestrator.domain import wave_acts
+from orchestrator.domain.choosing import chosen
 from orchestrator.domain.deciding import halt, restate
-from orchestrator.domain.model import RunStatus, WaveStatus
+from orchestrator.domain.gating import renewed
+from orchestrator.domain.model import RunStatus, Wave, WaveStatus
 from orchestrator.domain.operation import (
     Broke,
     Dropped,
@@ -83,17 +86,30 @@ def _resume(view: RunView, act: Act, now: datetime) -> tuple[Change, str]:
     if view.run.status not in {RunStatus.PAUSED, RunStatus.HALTED}:
         return Change(), f"nothing to do: the run is {view.run.status}"
     why = Why("by_resume", act.because or f"resumed by {act.actor}")
-    waves = tuple(
-        replace(wave, status=WaveStatus.OPEN, reason="", excused=True, baking_until=None)
-        for wave in view.waves.values()
-        if wave.status is WaveStatus.HALTED
-    )
+    waves = _let_go_on(view, now)
     halted = view.run.status is RunStatus.HALTED
     run = replace(view.run, results_from=now) if halted else view.run
     change = restate(run, RunStatus.OPEN, why, act.actor, now, waves)
     accepted = [op for op in view.ops.values() if halted and is_bad(op, view.waves[op.wave].spec)]
     moves = tuple(_move(op, Forgiven(now, why), act) for op in accepted)
     return replace(change, moves=moves), f"open again; {counted(len(moves), 'bad VM')} accepted"
+
+
+def _let_go_on(view: RunView, now: datetime) -> tuple[Wave, ...]:
+    """A halted wave is open again; what is waited for at a wave's door or end is waited for
+    anew."""
+    after = []
+    for wave in view.waves.values():
+        if wave.status in {WaveStatus.PASSED, WaveStatus.SKIPPED}:
+            continue
+        changed = renewed(wave, now)
+        if wave.status is WaveStatus.HALTED:
+            changed = replace(
+                changed, status=WaveStatus.OPEN, reason="", excused=True, baking_until=None
+            )
+        if changed != wave:
+            after.append(changed)
+    return tuple(after)
 
 
 def _retry(view: RunView, act: Act, now: datetime) -> tuple[Change, str]:
@@ -190,19 +206,6 @@ def _move(op: Operation, event: Event, act: Act) -> Move:
     return Move(before=op, after=transition(op, event), event=event, actor=act.actor)
 
 
-def chosen(view: RunView, act: Act) -> Sequence[Operation]:
-    """Return the operations that an act means: by VM name or id, by wave, by reason code; none
-    given means all."""
-    names = {name.lower() for name in act.vms}
-    return [
-        op
-        for op in view.ops.values()
-        if (not names or op.target.vm_id in names or op.target.name.lower() in names)
-        and (act.wave is None or view.waves[op.wave].spec.name == act.wave)
-        and (act.code is None or reason_code(op) == act.code)
-    ]
-
-
 _APPLIED: Final[Mapping[ActKind, Callable[[RunView, Act, datetime], tuple[Change, str]]]] = {
     ActKind.PAUSE: _stop,
     ActKind.HALT: _stop,
@@ -211,11 +214,7 @@ _APPLIED: Final[Mapping[ActKind, Callable[[RunView, Act, datetime], tuple[Change
     ActKind.RETRY: _retry,
     ActKind.RESOLVE: _resolve,
     ActKind.HAND_OVER: _hand_over,
+    ActKind.APPROVE: wave_acts.approve,
+    ActKind.SKIP: wave_acts.skip,
+    ActKind.SET: wave_acts.adjust,
 }
-
-
-def reason_code(op: Operation) -> str:
-    """Return the stable code of why an operation is where it is; empty when nothing needs a
-    reason."""
-    why = getattr(op.state, "why", None)
-    return why.code if isinstance(why, Why) else ""

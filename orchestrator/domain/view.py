@@ -12,6 +12,7 @@ from heapq import heapify, heappop, heappush
 from typing import Final
 
 from orchestrator.domain.course import Course, ending_of
+from orchestrator.domain.gating import GateWatch
 from orchestrator.domain.lanes import Errand, Lane, Lanes, Place, errand_of
 from orchestrator.domain.model import Freeze, Run, VmId, Wave
 from orchestrator.domain.operation import Operation
@@ -32,6 +33,7 @@ from orchestrator.domain.states import (
 )
 from orchestrator.domain.surveying import Survey
 from orchestrator.domain.tally import Tally, is_bad
+from orchestrator.domain.vigil import Vigil
 
 _ONE_BY_ONE: Final = 1_000
 _FOLLOWED: Final = (Unknown, InProgress, Verifying, NeedsHuman)
@@ -55,6 +57,10 @@ class RunView:
     """Whether the database is believed, as it was last read; the intent reads it anew, too."""
     survey: Survey
     """How far safe mode's look at the queued VMs has come."""
+    vigil: Vigil
+    """How far the looks at VMs of a wave that bakes have come."""
+    gates: GateWatch
+    """What was read of gates."""
     slots: Slots
     """Who holds the slots of each limited group."""
     course: Course
@@ -72,7 +78,7 @@ class RunView:
         one: `plan` leaves them alone."""
         self.unreachable_since = self.brake = self.safe_mode = None
         self.silence = timedelta(0)
-        self.survey = Survey(())
+        self.survey, self.vigil, self.gates = Survey(()), Vigil(), GateWatch()
         self.outlook = Outlook(
             self.run.plan.tracking,
             {position: wave.spec.reboot for position, wave in self.waves.items()},
@@ -94,7 +100,10 @@ class RunView:
         self._agenda: list[tuple[datetime, VmId]] = []
         self._when: dict[VmId, datetime] = {}
         self._begun: set[VmId] = set()
-        for op in snapshot.operations:
+        self._take_in(snapshot.operations)
+
+    def _take_in(self, operations: Iterable[Operation]) -> None:
+        for op in operations:
             self._forget_the_past(op)
             self.put(op)
 
@@ -166,8 +175,10 @@ class RunView:
         self._schedule(self.ops[vm])
 
     def advance(self, now: datetime) -> None:
-        """Move everything whose time has come from the agenda into its lane."""
+        """Move everything whose time has come from the agenda into its lane, and begin the round
+        of looks whose time has come."""
         self.slots.expire(now)
+        self.vigil.keep(self.waves.values(), self.ops.values(), now)
         for when, vm in self._come(now):
             if self._when.get(vm) == when:  # else it was scheduled anew since
                 del self._when[vm]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from orchestrator.domain import budgets
+from orchestrator.domain import budgets, gating, ramping
 from orchestrator.domain.hours import next_for, shut_for
 from orchestrator.domain.model import RunStatus, Wave, WaveStatus
 from orchestrator.domain.operation import Operation
@@ -73,15 +73,20 @@ def _wave_s(view: RunView, op: Operation) -> Iterator[Hold]:
         text = f"wave {wave.spec.name} comes after wave {current.spec.name}{_until(current)}"
         yield Hold(code="wave_before", text=text, ends=f"when wave {current.spec.name} has passed")
     elif wave.status is not WaveStatus.OPEN:
-        reason = f": {wave.reason}" if wave.reason else ""
+        why = wave.reason or next(gating.described(wave), "")
+        reason = f": {why}" if why else ""
         text = f"wave {wave.spec.name} is {wave.status}{reason}"
         yield Hold(code=f"wave_{wave.status}", text=text, ends=_ends_of(view, wave))
 
 
 def _ends_of(view: RunView, wave: Wave) -> str:
     match wave.status:
+        case WaveStatus.PENDING if wave.spec.before:
+            return "when its gates have been green for their time"
         case WaveStatus.PENDING:
             return "by itself, when the daemon that drives the run opens the wave"
+        case WaveStatus.AWAITING_APPROVAL:
+            return f'orchestrator approve {view.run.id} --wave "{wave.spec.name}"'
         case WaveStatus.BAKING if wave.baking_until is not None:
             return f"at {wave.baking_until:%Y-%m-%d %H:%M}Z: nothing of the wave starts any more"
         case WaveStatus.HALTED:
@@ -122,7 +127,7 @@ def _its_own(view: RunView, op: Operation, now: datetime) -> Iterator[Hold]:
             code="max_unknown", text=text, ends="when they are found or resolved by a person"
         )
     yield from _bounds(view, op, wave)
-    at_once = wave.max_parallel or 1
+    at_once = ramping.at_once(wave, view.tally(op.wave).good)
     if wave.status is WaveStatus.OPEN and view.busy(op.wave) >= at_once:
         text = f"{at_once} at once in wave {wave.spec.name}, and so many are busy"
         yield Hold(code="max_parallel", text=text, ends="when one of them has ended")

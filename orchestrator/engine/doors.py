@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from orchestrator.domain.record import DAEMON
 from orchestrator.domain.throttle import Throttle
-from orchestrator.ports import Arm, Clock, Observer, Store
+from orchestrator.ports import Arm, Clock, Gates, Observer, Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +36,7 @@ class Doors:
     clock: Clock
     observer: Observer
     throttle: Throttle
+    gates: Gates
     new_id: Callable[[], str]
     """Makes the UUID of an attempt."""
     name: str = DAEMON

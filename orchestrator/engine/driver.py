@@ -25,12 +25,16 @@ from orchestrator.domain.rollout import (
 from orchestrator.domain.steering import apply
 from orchestrator.domain.throttle import Call
 from orchestrator.domain.view import RunView
+from orchestrator.domain.vigil import Visit
+from orchestrator.domain.wave_acts import must_wait
 from orchestrator.engine.book import Book
 from orchestrator.engine.doors import Doors
 from orchestrator.engine.follow import Follower
+from orchestrator.engine.gatekeeper import Gatekeeper
 from orchestrator.engine.hands import Hands
 from orchestrator.engine.submit import Submitter
 from orchestrator.engine.survey import Surveyor
+from orchestrator.engine.visitor import Visitor
 from orchestrator.engine.waiting import changed_or_slept
 from orchestrator.ports import StoreUnavailableError
 
@@ -57,6 +61,8 @@ class Driver:
         self._follower = Follower(doors, self.book)
         self._submitter = Submitter(doors, self.book)
         self._surveyor = Surveyor(doors, self.book)
+        self._visitor = Visitor(doors, self.book)
+        self._gatekeeper = Gatekeeper(doors, self.book)
         self._readers: Hands[_Read] = Hands("read", READERS, self._read)
         self._wakes_at: datetime | None = None
         self._stopping = False
@@ -130,6 +136,8 @@ class Driver:
             self.view.advance(now)
             todo = plan(self.view, now)
             self._hand_out(group, todo.commands, now)
+            for reading in todo.readings:
+                self._gatekeeper.send(group, reading)
             if not todo.decisions:
                 self.stepped.set()
                 return todo
@@ -140,9 +148,9 @@ class Driver:
 
     async def settle(self) -> None:
         """Wait until nothing is in hand: for those who turn the clock themselves."""
-        while self.view.in_hand:
+        while self.view.in_hand or self.view.gates.in_hand:
             self.book.changed.clear()
-            if self.view.in_hand:
+            if self.view.in_hand or self.view.gates.in_hand:
                 await self.book.changed.wait()
 
     # --------------------------------------------------------------------------------- commands
@@ -160,7 +168,7 @@ class Driver:
             self.view.take(command.op.target.vm_id)
             if lane is not None and lane.errand is Errand.POLL and isinstance(command, Poll):
                 polls.append(command)
-            elif isinstance(command, Poll | Look | Survey):
+            elif isinstance(command, Poll | Look | Survey | Visit):
                 self._readers.give(group, (command, None))
             else:
                 group.create_task(self._obey(command), name=f"{type(command).__name__}")
@@ -175,7 +183,7 @@ class Driver:
         match command:
             case Drop():
                 return True
-            case Survey():
+            case Survey() | Visit():
                 calls = (Call.LOOK,)
             case _ if lane is not None and self.view.is_held(lane, now):
                 return False
@@ -191,6 +199,9 @@ class Driver:
         self, command: Command, lane: Lane | None, until: datetime, now: datetime
     ) -> None:
         target = command.op.target
+        if isinstance(command, Visit):
+            self.view.vigil.postpone(target.vm_id, until)
+            return
         if lane is None or isinstance(command, Survey):
             self.view.survey.postpone(target.vm_id, until)
             return
@@ -246,7 +257,7 @@ class Driver:
             self._observer.crashed(f"{type(command).__name__} {vm}", error)
             self.book.lose(_BUG)
         finally:
-            self._return(vm, again, quiet=isinstance(command, Poll | Look))
+            self._return(vm, again, quiet=isinstance(command, Poll | Look | Visit))
 
     def _return(self, vm: VmId, again: datetime | None, *, quiet: bool = False) -> None:
         """Let an operation go from the hand. A read after which nothing has changed wakes nobody,
@@ -273,6 +284,8 @@ class Driver:
                 await self._follower.recover(command)
             case Survey(op):
                 await self._surveyor.survey(op)
+            case Visit(op):
+                await self._visitor.visit(op)
             case Drop(op, cancelled, why):
                 now = self._clock.now()
                 event = Withdrawn(now, why) if cancelled else Dropped(now, why)
@@ -292,6 +305,8 @@ class Driver:
         if kinds := self.view.slots.shared:
             self.view.slots.hear(await self._store.slots_elsewhere(self.run.id, kinds, now))
         for act in heed.acts:
+            if must_wait(self.view, act):
+                continue
             if not await self.book.record(apply(self.view, act, self._clock.now(), self._name)):
                 return
 
@@ -306,5 +321,5 @@ class Driver:
         return max(_SHORTEST_S, (soonest - self._clock.now()).total_seconds())
 
 
-_Read = tuple[Poll | Look | Survey, Tracker | None]
+_Read = tuple[Poll | Look | Survey | Visit, Tracker | None]
 """What the readers do; a poll by URL brings its URLs."""

@@ -9,9 +9,18 @@ from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+)
 
-from orchestrator.domain.model import RunId, VmId
+from orchestrator.config.durations import read_some
+from orchestrator.domain.model import RunId, Share, VmId
 from orchestrator.domain.record import ActKind, Emergency, Resolution
 
 OPEN: Final = "run"
@@ -42,6 +51,7 @@ class Steer:
     wave: str | None
     code: str | None
     resolution: Resolution | None
+    max_parallel: Share | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,23 +115,23 @@ _Vm = Annotated[str, Field(strict=True, max_length=600), AfterValidator(_one_lin
 _Reason = Annotated[str, Field(strict=True, max_length=1000), AfterValidator(_one_line)]
 
 
+def _some(value: object) -> Share:
+    """Read how many VMs at once: 50, or "25%"."""
+    text = str(value) if type(value) is int else value
+    if not isinstance(text, str):
+        raise ValueError("write a count or a percentage")  # noqa: TRY004 - pydantic's protocol
+    return read_some(text)
+
+
 class _Body(BaseModel):
     """The body as JSON spells it."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     act: Literal[
-        "pause",
-        "resume",
-        "halt",
-        "cancel",
-        "retry",
-        "resolve",
-        "run",
-        "confirm",
-        "disable",
-        "enable",
-    ]
+        "pause", "resume", "halt", "cancel", "retry", "resolve", "approve", "skip", "set",
+        "run", "confirm", "disable", "enable",
+    ]  # fmt: skip
     run: _Name | None = None
     all: Literal[True] | None = None
     plan: _Name | None = None
@@ -131,6 +141,7 @@ class _Body(BaseModel):
     wave: _Name | None = None
     reason_code: _Name | None = None
     resolution: Resolution | None = Field(default=None, alias="as")
+    max_parallel: Annotated[Share, BeforeValidator(_some)] | None = None
     because: _Reason | None = None
     actor: _Name | None = None
     id: UUID | None = None
@@ -148,6 +159,9 @@ _TAKES: Final[Mapping[str, set[str]]] = {
     "cancel": {"run"},
     "retry": {"run", *_CHOICE},
     "resolve": {"run", "as", *_CHOICE},
+    "approve": {"run", "wave"},
+    "skip": {"run", *_CHOICE},
+    "set": {"run", "wave", "max_parallel"},
     CONFIRM: set(),
 }
 _NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -160,6 +174,9 @@ _NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
     "cancel": ("because",),
     "retry": ("because",),
     "resolve": ("because", "as"),
+    "approve": ("because",),
+    "skip": ("because",),
+    "set": ("because", "max_parallel"),
     CONFIRM: ("because",),
 }
 
@@ -206,6 +223,8 @@ def _unfit(given: Mapping[str, Any]) -> Iterator[str]:
         yield "because: a run that somebody approved needs it"
     if {"run", "all"} <= there and _TAKES[act] >= {"run", "all"}:
         yield f"all: {act} takes a run or all, not both"
+    if act == ActKind.SKIP and not there & _CHOICE:
+        yield "vms: skip needs vms, a wave or a reason_code"
     known = {field.alias or name for name, field in _Body.model_fields.items()}
     for key in sorted(there & known - _TAKES[act] - _ALWAYS):
         yield f"{key}: {act} does not take it"
@@ -250,4 +269,5 @@ def _value(asked: _Body) -> Steer | Fleet | OpenPlan | Schedule | Confirm:
         wave=asked.wave,
         code=asked.reason_code,
         resolution=asked.resolution,
+        max_parallel=asked.max_parallel,
     )

@@ -123,6 +123,7 @@ class Steering:
             wave=wish.wave,
             code=wish.code,
             resolution=wish.resolution,
+            max_parallel=wish.max_parallel,
         )
 
     def _told(self, came: Asked | Opened | NotOpened) -> web.Response:

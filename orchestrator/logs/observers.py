@@ -20,7 +20,10 @@ from orchestrator.ports import Clock, Observer
 _LIBRARY: Final = logging.getLogger(NAME)
 _QUIET_SECONDS: Final = 60.0
 _MOST_REMEMBERED: Final = 500
-_ALARMING: Final = {"run.halted", "run.paused", "run.expired", "wave.halted", "survey.found"}
+_ALARMING: Final = {
+    *("run.halted", "run.paused", "run.expired", "run.reminded", "wave.halted", "survey.found"),
+    "approval.asked",
+}
 
 
 class Log:
@@ -55,7 +58,8 @@ class Log:
 
     def noted(self, run_id: RunId, fact: Fact) -> None:
         """Write a fact under its own name; those that belong to no run name none."""
-        say = self._log.warning if fact.event in _ALARMING else self._log.info
+        alarming = fact.event in _ALARMING or (fact.event, fact.why.code) == ("gate.turned", "red")
+        say = self._log.warning if alarming else self._log.info
         told = {
             "run": run_id or None,
             "wave": fact.wave,

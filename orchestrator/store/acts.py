@@ -31,6 +31,7 @@ def ask(connection: Connection, act: Act) -> None:
         "wave": act.wave,
         "code": act.code,
         "resolution": act.resolution,
+        "max_parallel": rows.act_to_row(act)["max_parallel"],
     }
     given = {name: value for name, value in detail.items() if value}
     line = Line(

@@ -1,5 +1,8 @@
 """Columns and indexes as the tables spell them. No table is here."""
 
+from collections.abc import Callable, Iterator
+from typing import Any
+
 from sqlalchemy import Boolean, Column, Connection, Index, Integer, MetaData, event
 from sqlalchemy import text as sql
 
@@ -39,6 +42,11 @@ def number(name: str, *, null: bool = False, old: str | None = None) -> Column[i
 def flag(name: str, *, null: bool = False) -> Column[bool]:
     """Return a column for yes or no."""
     return Column(name, Boolean, nullable=null)
+
+
+def optional(kind: Callable[..., Column[Any]], *names: str) -> Iterator[Column[Any]]:
+    """Yield columns of a kind that may be null."""
+    return (kind(name, null=True) for name in names)
 
 
 def only(index: Index, where: str) -> Index:

@@ -12,7 +12,8 @@ from typing import Final
 
 from pydantic import TypeAdapter
 
-from orchestrator.domain.model import Hours, PlanSpec, VmId, WaveSpec
+from orchestrator.domain.gate import GateStand
+from orchestrator.domain.model import Hours, PlanSpec, Share, VmId, WaveSpec
 from orchestrator.domain.window import needed
 
 Tags = tuple[tuple[str, str], ...]
@@ -33,6 +34,21 @@ def _wave() -> TypeAdapter[WaveSpec]:
 @cache
 def _vms() -> TypeAdapter[tuple[VmId, ...]]:
     return TypeAdapter(tuple[VmId, ...])
+
+
+@cache
+def _ramp() -> TypeAdapter[tuple[int, ...]]:
+    return TypeAdapter(tuple[int, ...])
+
+
+@cache
+def _gates() -> TypeAdapter[tuple[GateStand, ...]]:
+    return TypeAdapter(tuple[GateStand, ...])
+
+
+@cache
+def _share() -> TypeAdapter[Share]:
+    return TypeAdapter(Share)
 
 
 def plan_text(plan: PlanSpec) -> str:
@@ -94,3 +110,33 @@ def tags_from(text: str) -> Tags:
     if not isinstance(found, dict):
         raise ValueError(f"no tags: {text[:50]}")  # noqa: TRY004 - of the document, not of ours
     return tuple((str(name), str(value)) for name, value in found.items())
+
+
+def ramp_text(ramp: tuple[int, ...]) -> str | None:
+    """Write the steps of a wave's ramp; nothing for none."""
+    return _ramp().dump_json(ramp).decode() if ramp else None
+
+
+def ramp_from(text: str | None) -> tuple[int, ...]:
+    """Read the steps of a wave's ramp. Raises `ValueError` where the text is no such list."""
+    return _ramp().validate_json(text) if text else ()
+
+
+def gates_text(gates: tuple[GateStand, ...]) -> str | None:
+    """Write how a wave's gates stand; nothing for none."""
+    return _gates().dump_json(gates).decode() if gates else None
+
+
+def gates_from(text: str | None) -> tuple[GateStand, ...]:
+    """Read how a wave's gates stand. Raises `ValueError` where the text is no such list."""
+    return _gates().validate_json(text) if text else ()
+
+
+def share_text(share: Share | None) -> str | None:
+    """Write a number of VMs; nothing for none."""
+    return None if share is None else _share().dump_json(share).decode()
+
+
+def share_from(text: str | None) -> Share | None:
+    """Read a number of VMs. Raises `ValueError` where the text is none."""
+    return None if text is None else _share().validate_json(text)

@@ -176,6 +176,22 @@ _RUNS: Final = (
         message="a wave passes only when each of its VMs has ended or needs a person",
     ),
     Guard(
+        name="wave_opens_approved",
+        table="wave",
+        on="UPDATE",
+        condition="NEW.status IN ('open', 'baking', 'passed') AND NEW.approval IS NOT NULL"
+        " AND NEW.approved_at IS NULL",
+        message="a wave that needs an approval opens only with one",
+    ),
+    Guard(
+        name="wave_keeps_its_approval",
+        table="wave",
+        on="UPDATE",
+        condition=f"{_differ('approval')} OR (OLD.approved_at IS NOT NULL AND"
+        f" ({_differ('approved_at', 'approved_by')}))",
+        message="a wave keeps who must approve it, and who has",
+    ),
+    Guard(
         name="run_stays_closed",
         table="run",
         on="UPDATE",

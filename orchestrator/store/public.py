@@ -50,12 +50,14 @@ _RUNS: Final = _view(
     "run_id plan status reason config_hash opened_at:time closed_at:time",
     "waves:number waves_passed:number vms:number",
     _COUNTS,
+    "reminded_at:time",
 )
 _WAVES: Final = _view(
     "v_waves",
     "run_id position:number wave status reason opened_at:time baking_until:time closed_at:time",
     "allowed_failures:number vms:number in_flight:number",
     _COUNTS,
+    "max_parallel:number approval asked_at:time approved_at:time approved_by gates",
 )
 _OPERATIONS: Final = _view(
     "v_operations",

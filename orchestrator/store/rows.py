@@ -13,11 +13,13 @@ from orchestrator.store import documents
 Row = Mapping[Any, Any]
 Values = dict[str, Any]
 
-RUN_MOVES: Final = ("status", "reason", "version", "deadline_at", "closed_at", "results_from")
+RUN_MOVES: Final = (
+    "status", "reason", "version", "deadline_at", "closed_at", "results_from", "reminded_at",
+)  # fmt: skip
 """The columns of a run that may change after it was opened."""
 WAVE_MOVES: Final = (
     "status", "reason", "allowed", "max_parallel", "opened_at", "baking_until", "closed_at",
-    "excused",
+    "excused", "ramp", "asked_at", "approved_at", "approved_by", "gates",
 )  # fmt: skip
 """The columns of a wave that may change after its run was opened."""
 WATCH: Final = ("next_at", "polls", "last_at", "by_view")
@@ -57,6 +59,7 @@ def run_from_row(row: Row) -> Run:
         closed_at=row["closed_at"],
         parent=None if row["parent"] is None else RunId(row["parent"]),
         results_from=row["results_from"],
+        reminded_at=row["reminded_at"],
         version=row["version"],
         approved_by=row.get("approved_by"),
     )
@@ -75,13 +78,19 @@ def wave_to_row(run_id: RunId, wave: Wave) -> Values:
         "name": wave.spec.name,
         "spec": documents.wave_text(wave.spec),
         "vms": wave.vms,
+        "approval": wave.spec.approve.group if wave.spec.approve else None,
         **wave_moving_parts(wave),
     }
 
 
 def wave_moving_parts(wave: Wave) -> Values:
     """Return the columns of a wave that may change after its run was opened."""
-    return {name: getattr(wave, name) for name in WAVE_MOVES}
+    return {
+        **{name: getattr(wave, name) for name in WAVE_MOVES},
+        "ramp": documents.ramp_text(wave.ramp),
+        "approved_by": wave.approved_by or None,
+        "gates": documents.gates_text(wave.gates),
+    }
 
 
 def wave_from_row(row: Row) -> Wave:
@@ -98,6 +107,11 @@ def wave_from_row(row: Row) -> Wave:
         baking_until=row["baking_until"],
         closed_at=row["closed_at"],
         excused=row["excused"],
+        ramp=documents.ramp_from(row["ramp"]),
+        asked_at=row["asked_at"],
+        approved_at=row["approved_at"],
+        approved_by=row["approved_by"] or "",
+        gates=documents.gates_from(row["gates"]),
     )
 
 
@@ -173,6 +187,7 @@ def act_to_row(act: Act) -> Values:
         "wave": act.wave,
         "code": act.code,
         "resolution": act.resolution,
+        "max_parallel": documents.share_text(act.max_parallel),
     }
 
 
@@ -190,6 +205,7 @@ def act_from_row(row: Row) -> Act:
         wave=row["wave"],
         code=row["code"],
         resolution=None if resolution is None else Resolution(resolution),
+        max_parallel=documents.share_from(row["max_parallel"]),
     )
 
 

@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 
 from orchestrator.store.column_types import PlainText
-from orchestrator.store.columns import flag, metadata, number, only, text, texts, time
+from orchestrator.store.columns import flag, metadata, number, only, optional, text, texts, time
 from orchestrator.store.time_tables import emergency, frozen, hours, queued_fire, schedule_rest
 
 __all__ = ["emergency", "frozen", "hours", "metadata", "queued_fire", "schedule_rest"]
@@ -59,6 +59,7 @@ run = Table(
     time("deadline_at"),
     time("closed_at", null=True),
     time("results_from", null=True),
+    time("reminded_at", null=True),
     only(Index("uq_run_plan_open", "plan", unique=True), "closed_at IS NULL AND parent IS NULL"),
     Index("ix_run_opened_at", "opened_at"),
 )
@@ -79,6 +80,9 @@ wave = Table(
     time("baking_until", null=True),
     time("closed_at", null=True),
     flag("excused"),
+    # Later columns come last. `approval` is the group to approve; `ramp`, `gates` are JSON lists.
+    *optional(text, "approval", "ramp", "approved_by", "gates"),
+    *optional(time, "asked_at", "approved_at"),
     PrimaryKeyConstraint("run_id", "position"),
 )
 
@@ -114,11 +118,7 @@ operation = Table(
     time("finished_at", null=True),
     # The summary of the result, where the state has one.
     text("result_status", null=True),
-    number("installed", null=True),
-    number("failed", null=True),
-    number("pending", null=True),
-    number("excluded", null=True),
-    number("not_selected", null=True),
+    *optional(number, "installed", "failed", "pending", "excluded", "not_selected"),
     text("reboot_status", null=True),
     flag("window_exceeded", null=True),
     text("error_code", null=True),
@@ -269,6 +269,7 @@ act = Table(
     text("wave", null=True),
     text("code", null=True),
     text("resolution", null=True),
+    text("max_parallel", null=True),  # a JSON document
     Index("ix_act_run_id", "run_id"),
 )
 

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from orchestrator.cli import acting, run
+from orchestrator.cli import run, wishing
 from orchestrator.clock import WallClock
 from orchestrator.domain.model import RunId, RunStatus
 from orchestrator.domain.operation import Broke, Doubted, Escalated
@@ -42,6 +42,9 @@ ACTS = {
     "resume": ("resume", "--because", "go on"),
     "cancel": ("cancel", "--because", "wrong night"),
     "retry": ("retry", "vm-2", "--because", "again"),
+    "approve": ("approve", "--wave", "wave-0", "--because", "the canary is well"),
+    "skip": ("skip", "vm-3", "--because", "it is being moved"),
+    "set": ("set", "max_parallel=50", "--because", "slower, please"),
     "resolve": ("resolve", "vm-1", "--as", "failed", "--because", "I looked"),
 }
 
@@ -50,7 +53,7 @@ ACTS = {
 def folder(tmp_path, monkeypatch):
     """Give a folder with a run of two VMs: one needs a person, one has failed."""
     monkeypatch.delenv("NOT_SET_HERE", raising=False)
-    monkeypatch.setattr(acting, "_WAIT_S", 0.0)  # nobody drives the run, so nobody answers
+    monkeypatch.setattr(wishing, "_WAIT_S", 0.0)  # nobody drives the run, so nobody answers
 
     async def prepare(store):
         lease, (first, second, _) = await opened(store, "vm-1", "vm-2", "vm-3")

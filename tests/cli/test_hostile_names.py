@@ -104,7 +104,7 @@ def test_a_run_is_shown_in_its_own_lines(folder, capfd):
         await _one(store, called, as_json=False)
         assert len(lines(capfd.readouterr().out)) == 3
         events = await store.rows("v_events", run_id=called)
-        await follow(store, called, HandClock(), PlainScreen(), at_rest)
+        await follow(store, called, HandClock(), PlainScreen(), lambda run, _: at_rest(run))
         told = [line for event in events if (line := event_line(event))]
         assert len(lines(capfd.readouterr().out)) == len(told) + 1
 
@@ -163,7 +163,7 @@ def test_a_live_picture_has_its_own_lines_only(folder):
 
     async def drawn(store, called):
         picture = Picture()
-        await follow(store, called, HandClock(), LiveScreen(picture), at_rest)
+        await follow(store, called, HandClock(), LiveScreen(picture), lambda run, _: at_rest(run))
         [text] = picture.texts
         assert steering(text, ours="\n") == set()
         events = await store.rows("v_events", run_id=called)

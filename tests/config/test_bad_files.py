@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.config.bad_gates import BAD_GATES
 from tests.config.kit import PLAN, VM, wrong
 
 ARC = "/subscriptions/x/resourceGroups/r/providers/Microsoft.HybridCompute/machines/m"
@@ -250,8 +251,37 @@ BAD_WAVES = [
     ("{select: {tags: {a: b}}, reboot: {policy: staged}}", "waves[1].reboot", "yet", "delete"),
     ("{select: {tags: {a: b}}, allow_empty: 1}", "waves[1].allow_empty", "true", "true or"),
     ("{select: {tags: {a: b}}, missed: {grace: 1h}}", "waves[1].missed", "unknown", "`plans`"),
-    ("{select: {tags: {a: b}}, approve: me}", "waves[1].approve", "not supported", "delete"),
-    ("{select: {tags: {a: b}}, check: []}", "waves[1].check", "not supported yet", "delete"),
+    ("{select: {tags: {a: b}}, approve: 7}", "waves[1].approve", "not a group", "mapping"),
+    (
+        "{select: {tags: {a: b}}, approve: {group: x, timeout: 5}}",
+        "waves[1].approve.timeout",
+        "unit",
+        "5m",
+    ),
+    ("{select: {tags: {a: b}}, check: []}", "waves[1].check", "empty", "at least one"),
+    ("{select: {tags: {a: b}}, after: []}", "waves[1].after", "not supported yet", "delete"),
+    (
+        "{select: {tags: {a: b}}, max_parallel: [5, 1]}",
+        "waves[1].max_parallel",
+        "goes down",
+        "smallest",
+    ),
+    (
+        "{select: {tags: {a: b}}, max_parallel: []}",
+        "waves[1].max_parallel",
+        "empty",
+        "at least one",
+    ),
+    (
+        "{select: {tags: {a: b}}, max_parallel: [0]}",
+        "waves[1].max_parallel[1]",
+        "less than 1",
+        "at least",
+    ),
+    *(
+        (f"{{select: {{tags: {{a: b}}}}, check: [{gate}]}}", f"waves[1].{key}", message, fix)
+        for gate, key, message, fix in BAD_GATES
+    ),
 ]
 
 

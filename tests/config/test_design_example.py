@@ -33,7 +33,7 @@ plans:
           percent: 2
           in_a_row: 5
           budget: strict
-        approve: platform-oncall  # later
+        approve: platform-oncall
         before: [{http: "https://lb.example/drain/{vm_name}", timeout: 5m}]  # later
         check: [{http: "https://{tag.app}.example/healthz", for: 5m}]  # later
 """

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from orchestrator.domain import states as s
+from orchestrator.domain.decisions import HaltRun, OpenWave
 from orchestrator.domain.model import AttemptId, Rate, Tolerance, Warnings, WaveStatus
-from orchestrator.domain.rollout import HaltRun, OpenWave, Start, hindrance, plan
+from orchestrator.domain.rollout import Start, hindrance, plan
 from orchestrator.domain.view import RunView
 from orchestrator.domain.waits import waits
 from tests.kit.rows import EPOCH, a_snapshot, a_vm, a_wave, minutes, opened, with_states

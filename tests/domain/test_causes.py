@@ -5,8 +5,9 @@ from typing import Any
 
 from orchestrator.domain import states as s
 from orchestrator.domain.causes import shared
+from orchestrator.domain.decisions import HaltRun
 from orchestrator.domain.result import Result
-from orchestrator.domain.rollout import HaltRun, plan
+from orchestrator.domain.rollout import plan
 from orchestrator.domain.view import RunView
 from tests.kit.rows import EPOCH, a_snapshot, a_wave, an_operation, minutes, opened
 

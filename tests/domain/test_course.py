@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from orchestrator.domain import states as s
 from orchestrator.domain.course import Course, ending_of
+from orchestrator.domain.decisions import HaltRun
 from orchestrator.domain.model import Rate, RunStatus, Tolerance
 from orchestrator.domain.record import ActKind
-from orchestrator.domain.rollout import HaltRun, hindrance, plan
+from orchestrator.domain.rollout import hindrance, plan
 from orchestrator.domain.view import RunView
 from tests.domain.walking import Walk
 from tests.kit.rows import EPOCH, a_snapshot, a_vm, a_wave, an_operation, minutes, opened

@@ -3,12 +3,13 @@
 from dataclasses import replace
 from datetime import timedelta
 
+from orchestrator.domain.gate import Approval, GateStand, Moment
 from orchestrator.domain.model import AttemptId, RunStatus, Tracking, WaveStatus
 from orchestrator.domain.record import Brake
 from orchestrator.domain.states import NeedsHuman, Preparing, Queued, Submitting, Wait, Why
 from orchestrator.domain.view import RunView
-from orchestrator.domain.waits import waits
-from tests.kit.rows import EPOCH, a_snapshot, a_wave, minutes, opened, with_states
+from orchestrator.domain.waits import holds, waits
+from tests.kit.rows import EPOCH, a_gate, a_snapshot, a_wave, minutes, opened, with_states
 
 NOW = EPOCH + minutes(10)
 BUSY = Submitting(AttemptId("a-1"), EPOCH, None)
@@ -55,6 +56,32 @@ def test_a_later_wave_waits_for_the_one_before_and_its_bake():
     found = waits(view, NOW)
     assert found["wave two comes after wave one, which bakes until 2026-01-03 00:00Z"] == 2
     assert found["wave one is baking"] == 1
+
+
+def test_a_wave_at_its_door_says_whom_or_which_gate_it_waits_for_and_what_ends_it():
+    gates = (a_gate("one"), a_gate("two"))
+    view = a_view(waves=((a_wave("broad", approve=Approval(group="on-call"), before=gates), 1),))
+    (op,) = view.ops.values()
+    asked = {"status": WaveStatus.AWAITING_APPROVAL, "reason": "waits for on-call"}
+    view.waves[1] = replace(view.waves[1], **asked)
+    (hold,) = [each for each in holds(view, op, NOW) if each.code == "wave_awaiting_approval"]
+    assert hold.text == "wave broad is awaiting_approval: waits for on-call"
+    assert hold.ends == 'orchestrator approve monthly-1 --wave "broad"'
+    stands = tuple(
+        GateStand(moment=Moment.BEFORE, number=n, green=n == 1, since=EPOCH, said=said)
+        for n, said in ((1, "status 200"), (2, "status 503, not 200"))
+    )
+    waiting = {"status": WaveStatus.PENDING, "reason": "", "approved_at": EPOCH, "gates": stands}
+    view.waves[1] = replace(view.waves[1], **waiting)
+    (hold,) = [each for each in holds(view, op, NOW) if each.code == "wave_pending"]
+    assert "gate https://two.example/ is red since 2026-01-01 00:00Z: status 503" in hold.text
+    assert hold.ends == "when its gates have been green for their time"
+
+
+def test_a_ramp_holds_back_with_the_step_that_holds_now():
+    view = a_view(BUSY)
+    view.waves[1] = replace(view.waves[1], ramp=(1, 5), max_parallel=5)
+    assert waits(view, NOW)["1 at once in wave canary, and so many are busy"] == 2
 
 
 def test_a_vm_that_was_put_off_says_until_when_and_why():

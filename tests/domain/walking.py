@@ -22,7 +22,8 @@ from orchestrator.domain.following import (
     settle,
     verify,
 )
-from orchestrator.domain.model import ActivityId, AttemptId, RunId, VmId
+from orchestrator.domain.gate import Approval, Reading
+from orchestrator.domain.model import ActivityId, AttemptId, RunId, Share, VmId
 from orchestrator.domain.polling import next_watch, watch_for
 from orchestrator.domain.record import Act, ActKind, Change, Move, Resolution, Snapshot, Watch
 from orchestrator.domain.result import Report, Result
@@ -41,7 +42,8 @@ from orchestrator.domain.rollout import (
 from orchestrator.domain.steering import apply
 from orchestrator.domain.submitting import AskWhether, Ready, conclude, inspect, recover
 from orchestrator.domain.view import RunView
-from tests.kit.rows import EPOCH, a_snapshot, a_wave, minutes, show
+from orchestrator.domain.vigil import Visit
+from tests.kit.rows import EPOCH, a_gate, a_snapshot, a_wave, minutes, show
 
 
 @dataclass
@@ -94,9 +96,11 @@ class Walk:
         self.steps.append(Step(self.rows(), self.now, todo, self.view.indexes()))
         for command in todo.commands:
             self.obey(command)
+        for reading in todo.readings:
+            self.view.gates.heard(reading.key, self.rng.choice(READINGS), self.now)
         for decision in todo.decisions:
             show(self.view, write(self.view, decision, self.now))
-        if not todo.commands and not todo.decisions:
+        if not todo.commands and not todo.decisions and not todo.readings:
             self.wait(todo)
 
     def wait(self, todo: Plan) -> None:
@@ -111,6 +115,10 @@ class Walk:
 
     def an_act(self, kind: ActKind, resolution: Resolution | None = None) -> Act:
         run_id = RunId("monthly-1")
+        aimed = kind in {ActKind.SKIP, ActKind.SET}
+        wave = self.rng.choice(list(self.view.waves.values())).spec.name if aimed else None
+        one = kind is ActKind.SKIP and self.rng.randrange(8) > 0
+        vms = (self.rng.choice(list(self.view.ops)),) if one else ()
         return Act(
             id=f"act-{self.acts}",
             run_id=run_id,
@@ -118,7 +126,10 @@ class Walk:
             actor="ann",
             because="a reason",
             at=self.now,
+            vms=vms,
+            wave=None if vms else wave,
             resolution=resolution,
+            max_parallel=Share(count=self.rng.randint(1, 4)) if kind is ActKind.SET else None,
         )
 
     # ------------------------------------------------------------------ commands
@@ -133,6 +144,8 @@ class Walk:
                 self.poll(op, state)
             case Look(op, state):
                 self.look(op, state)
+            case Visit(op):
+                self.visit(op)
             case Survey():
                 raise AssertionError("no walk is in safe mode: nothing is surveyed")
             case Drop(op, cancelled, why):
@@ -162,6 +175,12 @@ class Walk:
         if self.calm or self.rng.randrange(10):
             event, _ = conclude(op.state, answer, self.view.run.plan, self.spec(op), self.now)
             self.move(op, event)  # otherwise the sender died here
+
+    def visit(self, op: o.Operation) -> None:
+        event = self.view.vigil.judge(op, self.drawn_look(op, None), self.now)
+        if event is not None:
+            self.move(op, event)
+            self.view.vigil.note(op.target.vm_id)
 
     def poll(self, op: o.Operation, state: s.InProgress) -> None:
         if not state.tracked:
@@ -286,12 +305,13 @@ POLL_ANSWERS: list[a.PollAnswer] = [
     a.Collapsed(status="Failed", code="InternalOperationError", message="x"),
     a.Unreadable(reason="500", http_status=500),
 ]
+READINGS = [*[Reading(True, "status 200")] * 9, Reading(False, "status 503")]
 ACTS = (
     [None] * 40
     + [(kind, None) for kind in ActKind if kind not in {ActKind.RESOLVE, ActKind.HAND_OVER}]
     + [
-        (ActKind.RESUME, None),
-        (ActKind.RESUME, None),
+        *[(ActKind.RESUME, None)] * 2,
+        *[(ActKind.APPROVE, None)] * 3,
         *[(ActKind.RESOLVE, resolution) for resolution in Resolution],
     ]
 )
@@ -308,6 +328,10 @@ def a_walk(seed: int, length: int = 80, *, acts: bool = True, until=None) -> Wal
                 failures=rng.choice([0, 1, 1, 2, 4]),
                 bake=minutes(rng.choice([0, 90])),
                 allow_empty=rng.random() < 0.5,
+                ramp=rng.choice([(), (), (Share(count=1), Share(count=2))]),
+                approve=rng.choice([None, Approval(group="on-call")]) if acts else None,
+                before=rng.choice([(), (), (a_gate("before"),)]),
+                check=rng.choice([(), (), (a_gate("check", held_for=minutes(2)),)]),
             ),
             rng.randint(1, 4),
         )

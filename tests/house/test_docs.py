@@ -243,7 +243,7 @@ def test_every_log_event_on_the_page_is_written_by_the_code():
     named = {
         span for span in spans(page) if re.fullmatch(r"(operation|wave|run|daemon)\.\w+", span)
     }
-    facts = literals("orchestrator/domain/deciding.py")
+    facts = literals("orchestrator/domain/deciding.py", "orchestrator/domain/wave_acts.py")
     told = literals("orchestrator/logs/observers.py")
     assert named <= facts | told
     assert {fact for fact in facts if re.fullmatch(r"(wave|run)\.[a-z]+", fact)} <= named

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from orchestrator.domain.gate import GateKind, GateSpec
 from orchestrator.domain.model import (
     PlanSpec,
     Run,
@@ -55,6 +56,11 @@ def a_wave(name: str = "canary", **given: Any) -> WaveSpec:
     if "failures" in given:
         spec = replace(spec, allow_failures=Tolerance(count=given.pop("failures")))
     return replace(spec, **given)
+
+
+def a_gate(name: str = "health", **given: Any) -> GateSpec:
+    """Return a gate that asks a URL."""
+    return GateSpec(**{"kind": GateKind.HTTP, "url": f"https://{name}.example/", **given})
 
 
 def a_snapshot(*waves: tuple[WaveSpec, int], **plan: Any) -> Snapshot:

@@ -28,6 +28,7 @@ from orchestrator.simulator.world import Azure
 from orchestrator.store.opening import open_store
 from orchestrator.store.sql import SqlStore
 from tests.kit.clock import HandClock
+from tests.kit.gates import HandGates
 from tests.kit.memory import MemoryTransport
 
 GROUP = "/subscriptions/0de30000-0000-4000-8000-000000000001/resourceGroups/rg-one"
@@ -95,6 +96,7 @@ class Stage:
     witness: Witness
     service: Service
     doors: Doors
+    gates: HandGates
 
     async def open(self, *waves: WaveSpec, **plan: Any) -> RunId:
         """Open a run of a plan with these waves."""
@@ -125,7 +127,7 @@ class Stage:
                 await driver.settle()
                 if driver.over or (until is not None and until(driver.view)):
                     return
-                if todo.commands or todo.decisions:
+                if todo.commands or todo.decisions or todo.readings:
                     continue
                 if at_rest(driver):
                     return
@@ -197,7 +199,7 @@ async def staged(
     url: str, fleet: Iterable[Machine], mood: Mood = CALM, seed: int = 0
 ) -> AsyncIterator[Stage]:
     """Set a stage: an empty database, a world of machines, a clock at the epoch of the tests."""
-    clock, witness = HandClock(), Witness()
+    clock, witness, gates = HandClock(), Witness(), HandGates()
     azure = Azure(fleet, base_url=ENDPOINT, seed=seed, mood=mood)
     transport = MemoryTransport(azure, clock)
     throttle = Throttle()
@@ -215,7 +217,8 @@ async def staged(
             clock=clock,
             observer=witness,
             throttle=throttle,
+            gates=gates,
             new_id=new_id,
         )
         service = Service(store=store, arm=arm, clock=clock, new_id=new_id)
-        yield Stage(clock, azure, store, arm, witness, service, doors)
+        yield Stage(clock, azure, store, arm, witness, service, doors, gates)

@@ -6,6 +6,7 @@ from tests.mutants.mutant import Edit, Mutant
 
 _ROLLOUT: Final = "orchestrator/domain/rollout.py"
 _BUDGETS: Final = "orchestrator/domain/budgets.py"
+_WAVE_STEPS: Final = "orchestrator/domain/wave_steps.py"
 _HALTING: Final = "orchestrator/domain/halting.py"
 _TALLY: Final = "orchestrator/domain/tally.py"
 _VIEW: Final = "orchestrator/domain/view.py"
@@ -113,7 +114,7 @@ MUTANTS: Final = (
     Mutant(
         "a wave in which nothing ended well passes",
         "skipped and failed VMs prove nothing about the patches",
-        (Edit(_ROLLOUT, "        if tally.good == 0:\n", "        if tally.good < 0:\n"),),
+        (Edit(_WAVE_STEPS, "    if tally.good == 0:\n", "    if tally.good < 0:\n"),),
     ),
     Mutant(
         "the next wave opens during the bake",
@@ -131,9 +132,9 @@ MUTANTS: Final = (
         "a wave passes at once, whatever its plan says",
         (
             Edit(
-                _ROLLOUT,
-                "    if wave.spec.bake > timedelta(0):\n",
-                "    if wave.spec.bake > timedelta(days=1):\n",
+                _WAVE_STEPS,
+                "    if wave.spec.bake > timedelta(0) or wave.spec.check:\n",
+                "    if wave.spec.bake > timedelta(days=1) or wave.spec.check:\n",
             ),
         ),
     ),
@@ -142,9 +143,9 @@ MUTANTS: Final = (
         "the bake begins, and is over at once",
         (
             Edit(
-                _ROLLOUT,
-                "        and wave.baking_until <= now\n",
-                "        and wave.baking_until <= now + wave.spec.bake\n",
+                _WAVE_STEPS,
+                " and wave.baking_until <= now and tally.settled\n",
+                " and wave.baking_until <= now + wave.spec.bake and tally.settled\n",
             ),
         ),
     ),
@@ -154,8 +155,8 @@ MUTANTS: Final = (
         (
             Edit(
                 _ROLLOUT,
-                "(wave.max_parallel or 1) - view.busy(wave.position)",
-                "(wave.max_parallel or 1) + 1 - view.busy(wave.position)",
+                "    slots = min(at_once - view.busy(wave.position)",
+                "    slots = min(at_once + 1 - view.busy(wave.position)",
             ),
         ),
     ),

@@ -122,6 +122,7 @@ async def test_a_schedule_that_fires_under_it_is_written_down_as_skipped(
             observer=on.witness,
             metrics=Metrics(),
             throttle=on.doors.throttle,
+            gates=on.gates,
         )
         timetable = Daemon(parts).timetable
         on.clock.turn_to(datetime(2026, 1, 1, 20, 0, tzinfo=UTC))

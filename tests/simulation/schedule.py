@@ -20,6 +20,7 @@ from orchestrator.engine.conductor import Conductor
 from orchestrator.engine.doors import Doors
 from orchestrator.store.sql import SqlStore
 from orchestrator.store.writer import ReadsBeside, Writer
+from tests.kit.gates import HandGates
 from tests.kit.rows import EPOCH
 from tests.simulation import verdict
 from tests.simulation.database import Calm, DatabaseDoor, Memory
@@ -137,6 +138,7 @@ class Schedule:
             clock=host,
             observer=ears,
             throttle=throttle,
+            gates=HandGates(),
             new_id=lambda: str(UUID(int=next(self._numbers))),
             rhythm=self.world.weather.rhythm,
         )

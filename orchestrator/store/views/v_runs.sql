@@ -23,7 +23,8 @@ SELECT
     COUNT(*) FILTER (WHERE o.outcome = 'nothing_to_do') AS nothing_to_do,
     COUNT(*) FILTER (WHERE o.outcome = 'failed') AS failed,
     COUNT(*) FILTER (WHERE o.outcome = 'skipped') AS skipped,
-    COUNT(*) FILTER (WHERE o.outcome = 'cancelled') AS cancelled
+    COUNT(*) FILTER (WHERE o.outcome = 'cancelled') AS cancelled,
+    r.reminded_at AS reminded_at
 FROM run r
 LEFT JOIN operation o ON o.run_id = r.id
 GROUP BY r.id

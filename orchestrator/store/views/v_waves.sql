@@ -26,7 +26,13 @@ SELECT
     COUNT(*) FILTER (WHERE o.outcome = 'nothing_to_do') AS nothing_to_do,
     COUNT(*) FILTER (WHERE o.outcome = 'failed') AS failed,
     COUNT(*) FILTER (WHERE o.outcome = 'skipped') AS skipped,
-    COUNT(*) FILTER (WHERE o.outcome = 'cancelled') AS cancelled
+    COUNT(*) FILTER (WHERE o.outcome = 'cancelled') AS cancelled,
+    w.max_parallel AS max_parallel,
+    w.approval AS approval,
+    w.asked_at AS asked_at,
+    w.approved_at AS approved_at,
+    w.approved_by AS approved_by,
+    w.gates AS gates
 FROM wave w
 LEFT JOIN operation o ON o.run_id = w.run_id AND o.wave = w.position
 GROUP BY w.run_id, w.position

@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from orchestrator.cli import acting, run
+from orchestrator.cli import run, wishing
 from orchestrator.clock import WallClock
 from tests.contract.canary.birds import DSN, MARK, PASSWORD, TOKEN, VARIABLES, Here, Way
 from tests.contract.canary.impostors import Babbler, Mute, Parrot, Teller, listening
@@ -47,7 +47,7 @@ def go(here: Here, config: str, *command: str) -> None:
         await patiently(self, min(seconds, 0.001))
 
     here.patch.setattr(WallClock, "sleep", briefly)
-    here.patch.setattr(acting, "_WAIT_S", 0.0)
+    here.patch.setattr(wishing, "_WAIT_S", 0.0)
     at = 1 if command[0].startswith("--") else 0
     words = [*command[: at + 1], *command[at + 1 :], "-c", str(file)]
     assert run(words) != 0, "this is no error path"
@@ -92,6 +92,10 @@ _WRONG: Mapping[str, str] = {
     "an audience with a user": f'azure: {{cloud: {{audience: "https://kim:{MARK}@h"}}}}',
     "the door's token": f"http: {{token: {MARK}}}",
     "a key of an API": f"plans: [{{name: m, api_key: {MARK}}}]",
+    "a gate with a user": f"plans: [{{name: m, waves: [{{select: {{tags: {{a: b}}}},"
+    f' check: [{{http: "https://kim:{MARK}@x/"}}]}}]}}]',
+    "a gate with a token": f"plans: [{{name: m, waves: [{{select: {{tags: {{a: b}}}},"
+    f' check: [{{http: "ftp://x/?token={MARK}"}}]}}]}}]',
     "a wave's hook": f'defaults: {{before: [{{http: "https://x/?token={MARK}"}}]}}',
     "nothing but a secret": MARK,
     "an environment": f"env: {{AZURE_CLIENT_SECRET: {MARK}}}",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.domain.model import RunId, VmId
+from orchestrator.domain.model import RunId, Share, VmId
 from orchestrator.domain.record import Act, ActKind, Resolution
 from orchestrator.http.behind import Patience
 from orchestrator.ports import DamagedError, InventoryError, StoreUnavailableError
@@ -56,6 +56,29 @@ async def test_a_person_resolves_in_the_words_of_the_command_line(bench: Bench, 
     async with bench.served() as visitor:
         assert (await visitor.post(wish)).status == 202
     assert [act.resolution for act in bench.desk.acts] == [end]
+
+
+@pytest.mark.parametrize(
+    ("written", "share"),
+    [(50, Share(count=50)), ("50", Share(count=50)), ("25%", Share(percent=25.0))],
+)
+async def test_how_many_at_once_is_a_count_or_a_percentage(bench: Bench, written, share):
+    wish = {"act": "set", "wave": "broad", "max_parallel": written, "because": "it is late"}
+    async with bench.served() as visitor:
+        assert (await visitor.post(wish)).status == 202
+    assert [(act.kind, act.wave, act.max_parallel) for act in bench.desk.acts] == [
+        (ActKind.SET, "broad", share)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("wish", "kind"),
+    [({"act": "approve", "wave": "broad"}, "approve"), ({"act": "skip", "vms": ["vm-1"]}, "skip")],
+)
+async def test_a_wave_is_approved_and_vms_are_skipped_through_the_door(bench: Bench, wish, kind):
+    async with bench.served() as visitor:
+        assert (await visitor.post({**wish, "because": "I looked"})).status == 202
+    assert [(act.kind, act.because) for act in bench.desk.acts] == [(ActKind(kind), "I looked")]
 
 
 async def test_the_same_act_asked_twice_has_the_same_id(bench: Bench):

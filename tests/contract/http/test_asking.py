@@ -37,7 +37,9 @@ def test_every_problem_is_told_at_once():
     }
 
 
-@pytest.mark.parametrize("act", ["resume", "halt", "cancel", "retry", "resolve"])
+@pytest.mark.parametrize(
+    "act", ["resume", "halt", "cancel", "retry", "resolve", "approve", "skip", "set"]
+)
 @pytest.mark.parametrize("because", [None, "", " \n "])
 def test_every_act_but_pause_and_run_needs_a_reason(act, because):
     told = problems({"act": act, "because": because, "as": "failed"})
@@ -68,6 +70,19 @@ def test_all_is_true_or_not_there(wrong):
 def test_only_halt_and_resume_mean_the_whole_fleet(act):
     told = problems({"act": act, "all": True, "because": "x", "as": "failed", "plan": "m"})
     assert f"all: {act} does not take it" in told
+
+
+def test_skip_needs_to_know_what_so_that_nothing_is_skipped_by_leaving_it_out():
+    told = problems({"act": "skip", "because": "x"})
+    assert told == ("vms: skip needs vms, a wave or a reason_code",)
+    assert understood(act="skip", because="x", wave="canary").wave == "canary"
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 1.5, True, "0", "0%", "101%", "many", "", [], {}])
+def test_set_needs_a_number_at_which_something_can_start(wrong):
+    told = problems({"act": "set", "because": "x", "max_parallel": wrong})
+    assert [problem for problem in told if problem.startswith("max_parallel")]
+    assert problems({"act": "set", "because": "x"}) == ("max_parallel: set needs it",)
 
 
 def test_resolve_needs_to_know_as_what():

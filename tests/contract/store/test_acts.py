@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
-from orchestrator.domain.model import RunId, VmId
+from orchestrator.domain.model import RunId, Share, VmId
 from orchestrator.domain.record import Act, ActKind, Resolution
 from tests.contract.store.kit import NOW, a_run
 
@@ -34,6 +34,7 @@ async def test_an_act_is_read_as_it_was_asked(store):
         wave="canary",
         code="no_trace",
         resolution=Resolution.NOT_STARTED,
+        max_parallel=Share(percent=12.5),
     )
     await store.ask(act)
     assert (await store.heed(RUN)).acts == (act,)

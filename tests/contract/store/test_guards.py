@@ -2,11 +2,13 @@
 
 # ruff: noqa: S608 - a test puts together what it meddles with
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from sqlalchemy.exc import IntegrityError
 
+from orchestrator.domain.gate import Approval
 from orchestrator.domain.model import AttemptId, RunId
 from orchestrator.domain.operation import Accepted, Began, Escalated, Intended, transition
 from orchestrator.domain.states import (
@@ -214,6 +216,21 @@ async def test_a_wave_passes_with_vms_that_need_a_person_and_whatever_other_wave
     await moved_to(store, lease, ops[0], *ON_THE_WAY, Escalated(NOW, LATER, WHY))
     assert await is_refused(raw, f"{PASSES} WHERE position = 1")
     await raw(f"{PASSES} WHERE position = 0")
+
+
+@pytest.mark.parametrize("status", ["open", "baking", "passed"])
+async def test_a_wave_that_needs_an_approval_opens_only_with_one(store, raw, status):
+    spec = replace(a_wave(1).spec, approve=Approval(group="on-call"))
+    waves = [a_wave(0), replace(a_wave(1), spec=spec)]
+    await store.open_run(a_run(waves=2), waves, [], [], None)
+    opens = f"UPDATE wave SET status = '{status}' WHERE position = 1"
+    assert await is_refused(raw, opens)
+    assert await is_refused(raw, "UPDATE wave SET approval = NULL WHERE position = 1")
+    at = "approved_at = '2026-11-22T18:00:00.000000Z', approved_by = 'ada'"
+    await raw(f"UPDATE wave SET {at} WHERE position = 1")
+    assert not await is_refused(raw, opens)
+    for taken_back in ("approved_by = 'eve'", "approved_at = NULL"):
+        assert await is_refused(raw, f"UPDATE wave SET {taken_back} WHERE position = 1")
 
 
 async def test_a_closed_run_stays_closed_and_a_run_keeps_its_plan(store, raw):

@@ -39,9 +39,10 @@ COUNTS = (
 )
 PROMISED = {  # as the design writes them
     "v_runs": "run_id, plan, status, reason, config_hash, opened_at, closed_at, waves,"
-    f" waves_passed, vms, {COUNTS}",
+    f" waves_passed, vms, {COUNTS}, reminded_at",
     "v_waves": "run_id, position, wave, status, reason, opened_at, baking_until, closed_at,"
-    f" allowed_failures, vms, in_flight, {COUNTS}",
+    f" allowed_failures, vms, in_flight, {COUNTS}, max_parallel, approval, asked_at, approved_at,"
+    " approved_by, gates",
     "v_operations": "run_id, wave, vm_id, vm_name, subscription_id, resource_group, region, os,"
     " state, outcome, failure_class, reason, attempt, client_request_id, activity_id, started_at,"
     " finished_at, polls, last_polled_at, next_poll_at, installed, failed, pending, excluded,"

@@ -1,0 +1,80 @@
+"""What a plan decides about a run and its waves: facts that are written down with their reason. No
+behaviour."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from orchestrator.domain.gating import AskApproval, TurnGates
+from orchestrator.domain.model import RunStatus
+from orchestrator.domain.reminding import Remind
+from orchestrator.domain.states import Why
+
+
+@dataclass(frozen=True, slots=True)
+class OpenWave:
+    """Let a wave begin, with its shares fixed as counts."""
+
+    wave: int
+    allowed: int
+    max_parallel: int
+    ramp: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BakeWave:
+    """Every VM is settled: the wave must stay good until then."""
+
+    wave: int
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CloseWave:
+    """The wave passed."""
+
+    wave: int
+    why: Why
+
+
+@dataclass(frozen=True, slots=True)
+class HaltRun:
+    """No further start. Only a person ends a halt."""
+
+    wave: int | None
+    why: Why
+
+
+@dataclass(frozen=True, slots=True)
+class PauseRun:
+    """Nothing of Azure has answered for too long: a person should look."""
+
+    why: Why
+
+
+@dataclass(frozen=True, slots=True)
+class ExpireRun:
+    """The deadline has come: what is queued will not start."""
+
+    why: Why
+
+
+@dataclass(frozen=True, slots=True)
+class CloseRun:
+    """Nothing is in flight any more and nothing is left to do."""
+
+    status: RunStatus
+    why: Why
+
+
+Decision = (
+    OpenWave
+    | BakeWave
+    | CloseWave
+    | HaltRun
+    | PauseRun
+    | ExpireRun
+    | CloseRun
+    | AskApproval
+    | TurnGates
+    | Remind
+)

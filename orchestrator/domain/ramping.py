@@ -1,0 +1,29 @@
+"""Ramp-up: a wave begins with few VMs at once, and takes more as they end well. Pure.
+
+`max_parallel: [1, 5, 20]`: one VM at once until 1 has ended well, then five until 5 more have, then
+twenty. Nothing is remembered: the step follows from how many of the wave have ended well by now.
+"""
+
+from collections.abc import Sequence
+
+from orchestrator.domain import halting
+from orchestrator.domain.model import Share, Wave
+
+
+def steps(ramp: Sequence[Share], vms: int) -> tuple[int, ...]:
+    """Fix the steps of a ramp as counts; one that would be smaller than the one before is as
+    large."""
+    fixed: list[int] = []
+    for share in ramp:
+        fixed.append(max([halting.permitted(share, vms), *fixed[-1:]]))
+    return tuple(fixed)
+
+
+def at_once(wave: Wave, good: int) -> int:
+    """Return how many VMs of a wave may be in flight when so many of it have ended well."""
+    needed = 0
+    for step in wave.ramp:
+        needed += step
+        if good < needed:
+            return step
+    return wave.max_parallel or 1
