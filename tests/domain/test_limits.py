@@ -85,6 +85,7 @@ def a_view(limits: Limits, zones: str, **wave) -> RunView:
 
 
 def starting(view: RunView, now=EPOCH) -> list[int]:
+    view.run = replace(view.run, reminded_at=now)  # a reminder comes before starts
     commands = plan(view, now).commands
     return [int(c.op.target.name[-4:]) for c in commands if isinstance(c, Start)]
 

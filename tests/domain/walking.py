@@ -7,7 +7,7 @@ situations that cannot be.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from random import Random
 
 from orchestrator.domain import answer as a
@@ -22,11 +22,11 @@ from orchestrator.domain.following import (
     settle,
     verify,
 )
-from orchestrator.domain.gate import Approval, Reading
+from orchestrator.domain.gate import Approval
 from orchestrator.domain.model import ActivityId, AttemptId, RunId, Share, VmId
 from orchestrator.domain.polling import next_watch, watch_for
 from orchestrator.domain.record import Act, ActKind, Change, Move, Resolution, Snapshot, Watch
-from orchestrator.domain.result import Report, Result
+from orchestrator.domain.result import Result
 from orchestrator.domain.rollout import (
     Command,
     Drop,
@@ -43,6 +43,7 @@ from orchestrator.domain.steering import apply
 from orchestrator.domain.submitting import AskWhether, Ready, conclude, inspect, recover
 from orchestrator.domain.view import RunView
 from orchestrator.domain.vigil import Visit
+from tests.domain.answers import POLL_ANSWERS, READINGS, SUBMIT_ANSWERS
 from tests.kit.rows import EPOCH, a_gate, a_snapshot, a_wave, minutes, show
 
 
@@ -278,34 +279,6 @@ class Walk:
         )
 
 
-TRACKER = a.Tracker(status_url="https://x")
-SUBMIT_ANSWERS: list[a.SubmitAnswer] = [
-    *[a.Taken(tracker=TRACKER, activity=ActivityId("new"))] * 24,
-    a.NotSent(reason="refused"),
-    a.NotSent(reason="late", abandoned=True),
-    a.Throttled(retry_after=timedelta(seconds=30), reason="429"),
-    a.Unauthenticated(reason="401"),
-    a.Rejected(http_status=400, code="InvalidParameter", message="no"),
-    a.Conflicted(conflict=s.Conflict.BUSY, code="OperationNotAllowed", message="busy"),
-    a.Conflicted(conflict=s.Conflict.NOT_RUNNING, code="OperationNotAllowed", message="off"),
-    a.InDoubt(reason="reset"),
-]
-
-
-def finished(reboot: str) -> a.Finished:
-    result = Result(status="Succeeded", installed=2, failed=0, reboot=reboot)
-    return a.Finished(report=Report(result=result, activity="new"))
-
-
-POLL_ANSWERS: list[a.PollAnswer] = [
-    *[finished(reboot) for reboot in ("NotNeeded", "Completed", "Required")] * 2,
-    a.Running(),
-    a.Finished(report=Report(result=Result(status="Failed", failed=1), activity="new")),
-    a.Finished(report=None),
-    a.Collapsed(status="Failed", code="InternalOperationError", message="x"),
-    a.Unreadable(reason="500", http_status=500),
-]
-READINGS = [*[Reading(True, "status 200")] * 9, Reading(False, "status 503")]
 ACTS = (
     [None] * 40
     + [(kind, None) for kind in ActKind if kind not in {ActKind.RESOLVE, ActKind.HAND_OVER}]

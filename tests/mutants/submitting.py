@@ -134,9 +134,9 @@ MUTANTS: Final = (
         (
             Edit(
                 _SUBMIT,
-                "        if isinstance(answer, Taken):\n            activity = answer.activity",
+                "        if isinstance(answer, Taken):\n            await self._book.accept(",
                 "        if isinstance(answer, Taken) and self._book.stopping:\n"
-                "            activity = answer.activity",
+                "            await self._book.accept(",
             ),
         ),
     ),
