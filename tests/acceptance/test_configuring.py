@@ -183,7 +183,7 @@ def test_schema_prints_the_committed_schema(tmp_path):
 
 BUG = (
     "import sys, orchestrator.cli as cli, orchestrator.cli.configuring as configuring\n"
-    "def broken(*_): raise KeyError('\\x1b[2J')\n"
+    "def broken(*_, **__): raise KeyError('\\x1b[2J')\n"
     "configuring.load = broken\n"
     "sys.exit(cli.run(sys.argv[1:]))\n"
 )
