@@ -77,6 +77,17 @@ SCENARIOS: Final[Mapping[str, Weather]] = {
             _CALM.tracking, max_unknown=1
         ),
     ),
+    "windows that close": _with(windows=((-60, 3), (4, 7), (8, 300)), failures=1),
+    "a freeze": _with(freeze_from=(10.0, 50.0), heal_at=60.0),
+    "a strict budget": _with(
+        strict=True, failures=2, parallel=None, temper=0.5, tempers=_SICK
+    ),
+    "limits over two runs": _with(
+        in_flight=2, one_of_each=True, parallel=None, second_run=True, heal_at=60.0
+    ),
+    "limits and lost replies": _with(
+        in_flight=1, parallel=None, rates={"post.reply_lost": 0.5}
+    ),
 }  # fmt: skip
 """Each is one fixed schedule (its seed comes from its place in this table)."""
 
