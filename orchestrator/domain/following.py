@@ -90,13 +90,13 @@ def _may_adopt(state: Unknown, found: Found, trace: TraceAnswer | None, now: dat
     """Tell whether the only new installation may be adopted already.
 
     The instance view does not say who started it. Where nothing else proves that it was us, it is
-    adopted once Resource Graph was asked and had nothing to say against it; after a 409, which
-    speaks for somebody else's, not before the settle instant.
+    adopted once Resource Graph was asked and had nothing to say against it. Never so after a 409:
+    that speaks for somebody else's, whose result would become our success.
     """
     if not _is_ours(state, found):
         return False
     proved = found.started_by == USER or found.activity == state.expected
-    return proved or now >= state.settle_at or (trace is not None and state.conflict is None)
+    return proved or (state.conflict is None and (trace is not None or now >= state.settle_at))
 
 
 def _is_ours(state: Unknown, found: Found) -> bool:

@@ -149,12 +149,16 @@ def test_the_expected_id_in_the_view_needs_nobody_elses_word():
     assert isinstance(settled(None, a_look(OURS, "InProgress"), EXPECTING), o.Accepted)
 
 
-@pytest.mark.parametrize("trace", [NOTHING, *ERRORS])
-def test_after_a_409_the_view_is_not_believed_before_the_settle_instant(trace):
-    look = a_look(OURS, "InProgress")
-    assert settled(trace, look, REFUSED) is None
-    assert isinstance(settled(trace, look, REFUSED, SETTLE), o.Accepted)
-    assert isinstance(settled(rows(a_row(OURS)), look, REFUSED), o.Accepted)
+@pytest.mark.parametrize("conflict", s.Conflict)
+@pytest.mark.parametrize("status", ["InProgress", "Succeeded"])
+@pytest.mark.parametrize("trace", [None, NOTHING, *ERRORS, rows(a_row(OURS, by=""))])
+def test_after_a_409_only_the_word_that_a_user_began_it_makes_it_ours(trace, status, conflict):
+    look, refused = a_look(OURS, status), replace(UNKNOWN, conflict=conflict)
+    assert settled(trace, look, refused) is None
+    assert code(settled(trace, look, refused, SETTLE + TRACKING.poll)) == "contradiction"
+    adopted = settled(rows(a_row(OURS, status=status)), look, refused)
+    assert isinstance(adopted, o.Accepted | o.Reported)
+    assert adopted.activity == OURS
 
 
 def test_what_the_view_shows_is_not_adopted_when_resource_graph_says_that_azure_started_it():

@@ -11,7 +11,8 @@ from orchestrator.domain.record import Receipt
 from orchestrator.domain.states import Unknown
 from orchestrator.domain.throttle import Call
 from orchestrator.simulator.faults import TEMPERS
-from orchestrator.simulator.tempers import PostFault, Temper
+from orchestrator.simulator.moods import CALM
+from orchestrator.simulator.tempers import Busy, PostFault, Temper
 from tests.kit.over import Over
 from tests.kit.rows import a_target
 from tests.kit.stage import a_machine, a_ring, machines, staged
@@ -178,6 +179,24 @@ async def test_a_run_of_azures_in_place_of_ours_is_never_adopted_and_nothing_is_
         assert "Azure's own installation" in row["reason"]
         assert on.posts() == {"w-00": 1}
         assert on.installed() == {}
+
+
+@pytest.mark.parametrize("busy", [Busy.OPERATION_NOT_ALLOWED, Busy.CONFLICT])
+@pytest.mark.parametrize("blind", [True, False])
+async def test_a_run_of_azures_before_which_ours_was_refused_is_no_success_of_ours(
+    sqlite_url, busy, blind
+):
+    """Azure answers 409, and Resource Graph does not tell in time whose the run on the VM is."""
+    temper = replace(TEMPERS["platform_first"], busy=busy, blind_graph=blind)
+    late = replace(CALM, graph_lag=timedelta(hours=5))
+    async with staged(sqlite_url, (a_machine("w-00", temper),), late) as on:
+        run, row = await driven(on, a_ring("w"))
+        (own,) = on.azure.ledger(on.clock.now())["installations"]
+        assert own["started_by"] == "Platform"
+        assert (run["status"], row["state"], row["activity_id"]) == ("halted", "needs_human", None)
+        assert f"installation {own['activity_id']} appeared on the VM" in row["reason"]
+        assert SETTLE <= settled_after(on) <= SETTLE + timedelta(seconds=30)
+        assert on.posts() == {"w-00": 1}
 
 
 async def test_two_new_installations_are_put_before_a_person(sqlite_url):

@@ -4,13 +4,16 @@ simulated Azure's truth at that instant. It sees commits only, never the engine'
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from tests.simulation.world import World
 
 _NO_TRACE: Final = {"unknown>queued", "unknown>failed", "unknown>skipped"}
 _NO_REFUSAL: Final = {None, 401, 408, 409, 429}
+_ENDED: Final = {"in_progress>verifying", "unknown>verifying"}
+_REFUSED: Final = 409
+"""The one answer that speaks against us where a new installation shows."""
 _GRANTS: Final = {"failed>queued": "retry", "needs_human>queued": "not_started"}
 _NO_GRANT: Final = ("nobody granted attempt", "may have taken attempt")
 """How the intent's transaction refuses a number that it should never have been asked for."""
@@ -25,6 +28,9 @@ class Conclusions:
         self._received: dict[str, float] = {}
         self._claimed: dict[str, float] = {}
         self._reopened: Counter[str] = Counter()
+        self.mistaken: dict[tuple[str, str], str] = {}
+        """The installations of Azure's own that became the success of an operation because nobody
+        could tell, by (run, VM)."""
 
     def received(self, attempt: str) -> None:
         """A 202 was written down."""
@@ -39,6 +45,14 @@ class Conclusions:
         self._reopened[run_id] += 1
         if self._reopened[run_id] > asked:
             yield "INV-6", f"{run_id} goes on oftener than the {asked} times that people asked"
+
+    def succeeded(
+        self, raw: sqlite3.Connection, run_id: str, vm_id: str, attempt: str | None
+    ) -> None:
+        """An operation ended well: remember whose installation that was, where it was Azure's."""
+        self.mistaken.pop((run_id, vm_id), None)
+        if (activity := self._untold(raw, attempt)) is not None:
+            self.mistaken[run_id, vm_id] = activity
 
     def wrong(
         self, raw: sqlite3.Connection, run_id: str, key: str, facts: dict[str, Any]
@@ -57,7 +71,7 @@ class Conclusions:
             yield "INV-1", f"a VM of {run_id} went {key} oftener than anybody asked for it"
         if key == "preparing>queued" and any(said in facts["reason"] for said in _NO_GRANT):
             yield "INV-1", f"an intent beyond the grants was tried: {facts['reason']}"
-        if key in {"in_progress>verifying", "unknown>verifying"} and self._runs(attempt):
+        if key in _ENDED and self._runs(attempt) and self._untold(raw, attempt) is None:
             yield "INV-22", f"attempt {attempt} ended in the database and runs in Azure: {key}"
 
     def _knew(self, run_id: str, attempt: str) -> bool:
@@ -73,11 +87,33 @@ class Conclusions:
         return self._world.now().timestamp() + fastest < _instant(settle_at)
 
     def _runs(self, attempt: str) -> bool:
-        ledger: Any = self._world.azure.ledger(self._world.now())
         return any(
             one["client_request_id"] == attempt and one["ended_at"] is None
-            for one in ledger["installations"]
+            for one in self._installations()
         )
+
+    def _untold(self, raw: sqlite3.Connection, attempt: str | None) -> str | None:
+        """Return the installation that an attempt was given, where it is one of Azure's own that
+        nobody could tell from ours (`docs/guarantees.md`, what we assume): our answer was lost, and
+        Resource Graph has not told of it yet, or for less than two looks."""
+        given = "SELECT activity_id, http_status FROM attempt WHERE id = ?"
+        activity, status = raw.execute(given, (attempt,)).fetchone() or (None, None)
+        if activity is None or status == _REFUSED:
+            return None
+        weather = self._world.weather
+        trails = timedelta(seconds=weather.graph_lag) + 2 * weather.tracking.poll
+        untold = any(
+            one["activity_id"] == activity
+            and one["started_by"] == "Platform"
+            and self._world.now() < datetime.fromisoformat(one["accepted_at"]) + trails
+            for one in self._installations()
+        )
+        return activity if untold else None
+
+    def _installations(self) -> list[dict[str, Any]]:
+        ledger: Any = self._world.azure.ledger(self._world.now())
+        found: list[dict[str, Any]] = ledger["installations"]
+        return found
 
 
 def _asked_for(kind: str, facts: dict[str, Any]) -> bool:

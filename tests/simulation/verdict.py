@@ -29,7 +29,8 @@ def given(world: World, witness: Witness, memory: Memory) -> None:
     _at_most_once(witness, memory, ours, attempts)
     _never_lost(witness, ours, attempts, azures if world.weather.graph_lag else set())
     _all_settled(witness, memory)
-    _no_false_success(witness, memory, ours, attempts)
+    results = {one["activity_id"]: one["result"] for one in ledger["installations"]}
+    _no_false_success(witness, memory, ours, attempts, results)
     _log_is_state(witness, memory)
 
 
@@ -72,7 +73,11 @@ def _all_settled(witness: Witness, memory: Memory) -> None:
             witness.breach("INV-9", f"{vm_id.rsplit('/', 1)[-1]} of {run_id} stays {state}")
 
 
-def _no_false_success(witness: Witness, memory: Memory, ours: Any, attempts: Any) -> None:
+def _no_false_success(
+    witness: Witness, memory: Memory, ours: Any, attempts: Any, results: dict[str, str | None]
+) -> None:
+    """One of Azure's own that was taken for ours because nobody could tell is judged by its own
+    result."""
     by_attempt = {one["client_request_id"]: one for one in ours}
     newest: dict[tuple[str, str], Any] = {}
     for attempt, (run_id, vm_id, _ended, _activity) in attempts.items():
@@ -81,7 +86,9 @@ def _no_false_success(witness: Witness, memory: Memory, ours: Any, attempts: Any
     query = "SELECT run_id, vm_id FROM operation WHERE state = 'succeeded'"
     for key in memory.raw.execute(query).fetchall():
         truth = newest.get(key)
-        if truth is None or truth["result"] not in _WELL:
+        if results.get(witness.conclusions.mistaken.get(key, "")) in _WELL:
+            witness.counts["a success of Azure's own taken for ours"] += 1
+        elif truth is None or truth["result"] not in _WELL:
             witness.breach("INV-10", f"{key[1].rsplit('/', 1)[-1]} succeeded, but: {truth}")
 
 

@@ -47,7 +47,7 @@ class Witness:
         self._halted_at: dict[str, float] = {}
         self._unknown_since: dict[tuple[str, str], float] = {}
         self._stopped_at: dict[str, float] = {}
-        self._conclusions = Conclusions(world)
+        self.conclusions = Conclusions(world)
         self.raw: sqlite3.Connection
         self.breaches: list[str] = []
         self.counts: Counter[str] = Counter()
@@ -74,19 +74,21 @@ class Witness:
                     self._halted(run_id, key)
                     if key.endswith(">open"):
                         resumes = json.loads(facts)["resumes"]
-                        self._all(self._conclusions.reopened(run_id, resumes))
+                        self._all(self.conclusions.reopened(run_id, resumes))
                 case "passed":
                     self._passed(run_id, key, json.loads(facts))
                 case "receipt":
-                    self._conclusions.received(key)
+                    self.conclusions.received(key)
                 case "lease":
-                    self._conclusions.taken_over(run_id)
+                    self.conclusions.taken_over(run_id)
                 case _:
                     self.counts[key] += 1
                     self._doubted(run_id, vm_id, key)
                     known = json.loads(facts)
-                    for breach in self._conclusions.wrong(self.raw, run_id, key, known):
-                        self.breach(*breach)
+                    self._all(self.conclusions.wrong(self.raw, run_id, key, known))
+                    if key.endswith(">succeeded"):
+                        attempt = known["attempt"]
+                        self.conclusions.succeeded(self.raw, run_id, vm_id, attempt)
 
     def _all(self, breaches: Iterable[tuple[str, str]]) -> None:
         for breach in breaches:
