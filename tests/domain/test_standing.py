@@ -1,11 +1,23 @@
 """What `explain` says: for each situation the reason that blocks, and what would end it."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import time, timedelta
 
 import pytest
 
-from orchestrator.domain.model import AttemptId, RunStatus, Tracking, WaveStatus
+from orchestrator.domain.model import (
+    AttemptId,
+    Freeze,
+    GroupLimit,
+    Hours,
+    Limits,
+    RunStatus,
+    Share,
+    Tolerance,
+    Tracking,
+    WaveStatus,
+    Window,
+)
 from orchestrator.domain.record import Brake, SafeMode
 from orchestrator.domain.standing import standing
 from orchestrator.domain.states import (
@@ -26,7 +38,7 @@ from orchestrator.domain.states import (
     Why,
 )
 from orchestrator.domain.view import RunView
-from tests.kit.rows import EPOCH, a_snapshot, a_wave, minutes, opened, with_states
+from tests.kit.rows import EPOCH, a_gate, a_snapshot, a_wave, minutes, opened, with_states
 
 NOW = EPOCH + minutes(10)
 LATER = NOW + minutes(5)
@@ -63,11 +75,55 @@ def distrusted():
     return view
 
 
+def outside(**given):
+    """A wave whose window opens in the evening, or one in a freeze."""
+    window = Window(start=time(20), length=timedelta(hours=2))
+    hours = Hours(windows=() if given else (window,), timezone="UTC")
+    view = a_view(waves=((replace(a_wave(), hours=hours), 3),))
+    view.freezes = given.get("freezes", ())
+    return view
+
+
+FREEZE = Freeze(name="Black Week", begins=EPOCH, ends=EPOCH + timedelta(days=2))
+
+
+def limited():
+    """One VM of each cluster at a time, and the second of a cluster waits."""
+    per = (GroupLimit(kind="subscription", most=Share(count=1)),)
+    return a_view(Queued(), Preparing(EPOCH), limits=Limits(per=per))
+
+
+def strict():
+    wave = replace(a_wave(), allow_failures=Tolerance(count=0, strict=True))
+    rows = with_states(a_snapshot((wave, 3)), (Queued(), Preparing(EPOCH)))
+    return opened(RunView(rows), allowed=0)
+
+
+def ramping():
+    view = a_view(Queued(), Preparing(EPOCH), parallel=9)
+    view.waves[1] = replace(view.waves[1], ramp=(1, 5))
+    return view
+
+
+def gated():
+    view = a_view(waves=((replace(a_wave(), before=(a_gate("before"),)), 3),))
+    view.waves[1] = replace(view.waves[1], status=WaveStatus.PENDING)
+    return view
+
+
 def queued(wait, code):
     return a_view(Queued(LATER, wait, Why(code, f"it is {code}")))
 
 
 SITUATIONS = {
+    "window": (outside, "at 2026-01-01 20:00Z"),
+    "freeze": (lambda: outside(freezes=(FREEZE,)), "at 2026-01-03 00:00Z"),
+    "limit": (limited, "has ended"),
+    "strict_budget": (strict, "has ended well"),
+    "wave_awaiting_approval": (
+        lambda: the_wave(WaveStatus.AWAITING_APPROVAL),
+        'orchestrator approve monthly-1 --wave "canary"',
+    ),
     "halted_all": (braked, "resume --all"),
     "safe_mode": (distrusted, "db confirm"),
     "run_paused": (lambda: the_run(RunStatus.PAUSED, "lunch"), "orchestrator resume monthly-1"),
@@ -119,6 +175,18 @@ def test_each_situation_is_named_with_what_would_end_it(code):
     assert found.holds[0].code == code
     assert ends in found.holds[0].ends
     assert found.holds[0].text
+
+
+def test_a_ramp_says_its_present_step():
+    view = ramping()
+    (hold,) = standing(view, next(iter(view.ops.values())), NOW).holds
+    assert (hold.code, hold.text[:9]) == ("max_parallel", "1 at once")
+
+
+def test_a_wave_behind_a_gate_says_what_opens_it():
+    view = gated()
+    (hold,) = standing(view, next(iter(view.ops.values())), NOW).holds
+    assert (hold.code, "green" in hold.ends) == ("wave_pending", True)
 
 
 def test_a_vm_that_several_things_hold_is_told_all_of_them_in_their_order():

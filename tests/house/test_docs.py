@@ -238,6 +238,16 @@ def test_every_reason_code_is_listed_and_every_listed_one_is_in_the_code():
     }
 
 
+def test_everything_that_explain_may_name_is_listed():
+    listed = set(spans(section(RUNBOOK, "### `orchestrator explain`")))
+    waits = tree.text(tree.ROOT / "orchestrator" / "domain" / "waits.py")
+    codes = set(re.findall(r'code="(\w+)"', waits)) | {"window", "freeze"}
+    codes |= {f"wave_{status}" for status in WaveStatus if status != "open"}
+    lasting = ("paused", "halted", "cancelled", "expired")
+    codes |= {f"run_{status}" for status in lasting}
+    assert not codes - listed
+
+
 def test_every_log_event_on_the_page_is_written_by_the_code():
     page = section(RUNBOOK, "## Logs and probes")
     named = {
