@@ -40,7 +40,7 @@ class Host:
         world = self.world
         world.points += 1
         world.note(f"{self.name} {label}")
-        if world.crash_at is not None and world.points == world.crash_at:
+        if world.dies_at(world.points):
             self.die()
         self._meet_fate("fate")
         if label.startswith("post."):

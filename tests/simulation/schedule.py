@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -166,15 +166,15 @@ def play(
     *,
     weather: Weather | None = None,
     only: Iterable[Fault] | None = None,
-    crash_at: int | None = None,
+    dies_at: Callable[[int], bool] | None = None,
 ) -> Report:
-    """Play one schedule to its end. `only` leaves out all faults it does not name, and `crash_at`
+    """Play one schedule to its end. `only` leaves out all faults it does not name, and `dies_at`
     adds one death at the point with that number."""
     weather = weather or drawn(seed)
     luck = Luck(seed, only)
     steady = _steady(weather, luck)
     world = World(seed, weather, fleet(weather, seed, steady), luck)
-    world.crash_at = crash_at
+    world.dies_at = dies_at or world.dies_at
     witness = Witness(world)
     loop = SimLoop(Random(f"order {seed}") if weather.shuffled else None)
     loop.set_exception_handler(lambda _loop, context: _unheard(witness, context))

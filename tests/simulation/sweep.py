@@ -2,9 +2,11 @@
 again for every point, with one death there."""
 
 import argparse
+import asyncio
 import os
+import pickle
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -107,20 +109,57 @@ class Swept:
     broken: tuple[tuple[int, Report], ...]
 
 
-def swept(name: str, variant: int, *, every: int = 1, pool: ProcessPoolExecutor) -> Swept:
-    """Die at every `every`-th point of a scenario."""
-    whole = played(name, variant, None)
-    points = range(1, whole.points + 1, every)
-    reports = pool.map(played, repeat(name), repeat(variant), points, chunksize=25)
-    found = [(0, whole), *zip(points, reports, strict=True)]
+def swept(name: str, variant: int, every: int) -> Swept:
+    """Die at every `every`-th point of a scenario.
+
+    It is played once. At each of these points the process is copied, and the copy dies there and
+    plays on to its end: what was before is not played again.
+    """
+    copies = Copies(every)
+    whole = played(name, variant, copies.dies_here)
+    copies.tell(whole)
+    found = [(0, whole), *copies.reports]
     broken = tuple((at, report) for at, report in found if report.breaches)
-    return Swept(name, variant, whole.points, len(points), broken)
+    return Swept(name, variant, whole.points, len(copies.reports), broken)
 
 
-def played(name: str, variant: int, crash_at: int | None) -> Report:
-    """Play a scenario, with a death at that point or without one."""
+class Copies:
+    """The copies of a process that plays a schedule, one at each point, one after the other."""
+
+    def __init__(self, every: int) -> None:
+        self._every = every
+        self._pipe: int | None = None
+        self.reports: list[tuple[int, Report]] = []
+
+    def dies_here(self, point: int) -> bool:
+        """Copy the process: True in the copy, and False in the one that goes on."""
+        if self._pipe is not None or point % self._every:
+            return False
+        loop = asyncio.get_running_loop()
+        ours, theirs = os.pipe()
+        child = os.fork()
+        if child == 0:
+            self._pipe = theirs
+            asyncio._set_running_loop(loop)  # it is known by the process's number, too
+            return True
+        os.close(theirs)
+        with os.fdopen(ours, "rb") as pipe:
+            self.reports.append((point, pickle.loads(pipe.read())))  # noqa: S301 - our own copy's
+        os.waitpid(child, 0)
+        return False
+
+    def tell(self, report: Report) -> None:
+        """Hand a copy's report over and end it; the first process goes on."""
+        if self._pipe is not None:
+            with os.fdopen(self._pipe, "wb") as pipe:
+                pickle.dump(report, pipe)
+            os._exit(0)
+
+
+def played(name: str, variant: int, dies_at: Callable[[int], bool] | None = None) -> Report:
+    """Play a scenario, with a death or without one."""
     seed = list(SCENARIOS).index(name) + 1_000 * variant
-    return play(seed, weather=SCENARIOS[name], crash_at=crash_at)
+    return play(seed, weather=SCENARIOS[name], dies_at=dies_at)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -134,12 +173,13 @@ def command(given: argparse.Namespace) -> int:
     begun, deaths, broken = time.monotonic(), 0, 0
     part, parts = (int(number) for number in given.part.split("/"))
     variants = [(name, variant) for name in SCENARIOS for variant in range(VARIANTS)]
+    names, numbers = zip(*variants[part - 1 :: parts], strict=True)
     with ProcessPoolExecutor(os.cpu_count(), initializer=calm_collector) as pool:
-        for name, variant in variants[part - 1 :: parts]:
-            found = swept(name, variant, every=given.every, pool=pool)
+        for found in pool.map(swept, names, numbers, repeat(given.every)):
             deaths += found.deaths
             broken += len(found.broken)
-            print(f"{name} {variant}: {found.deaths} deaths at {found.points} points", flush=True)
+            what = f"{found.deaths} deaths at {found.points} points"
+            print(f"{found.name} {found.variant}: {what}", flush=True)
             for at, report in found.broken[:3]:
                 print(f"  at point {at}: {report.breaches[0]}", flush=True)
     print(f"{deaths} deaths in {time.monotonic() - begun:.0f} s, {broken} with a breach")

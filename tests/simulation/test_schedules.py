@@ -41,11 +41,24 @@ def test_a_seed_leaves_the_same_trace_whatever_the_hash_seed():
 def test_a_death_anywhere_in_a_scenario_breaks_nothing(part):
     """A sample: `make sweep` dies at every point."""
     for name in list(sweep.SCENARIOS)[part::4]:
-        whole = sweep.played(name, 0, None)
+        whole = sweep.played(name, 0)
         assert not whole.breaches, (name, whole.breaches)
         for at in range(1 + part * 7, whole.points, 101):
-            report = sweep.played(name, 0, at)
+            report = sweep.played(name, 0, at.__eq__)
             assert not report.breaches, (name, at, report.breaches)
+
+
+def test_a_copied_process_dies_as_one_that_was_played_to_the_same_point():
+    """What makes the sweep twice as fast changes nothing."""
+    tell = (
+        "from tests.simulation.sweep import Copies, played\n"
+        "copies = Copies(97)\n"
+        "copies.tell(played('calm', 0, copies.dies_here))\n"
+        "for at, report in copies.reports:\n"
+        "    print(at, report.trace == played('calm', 0, at.__eq__).trace)\n"
+    )
+    said = subprocess.run([sys.executable, "-c", tell], capture_output=True, text=True, check=True)
+    assert said.stdout.split() == ["97", "True", "194", "True", "291", "True", "388", "True"]
 
 
 @pytest.mark.timeout(300)

@@ -2,6 +2,7 @@
 what happened."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
@@ -37,8 +38,8 @@ class World:
         self._away_until = 0.0
         self._trace = sha256()
         self.points = 0
-        self.crash_at: int | None = None
-        """The number of the one point at which an incarnation dies (the sweep's)."""
+        self.dies_at: Callable[[int], bool] = _nowhere
+        """Tells whether an incarnation dies at the point with this number (the sweep's)."""
 
     def seconds(self) -> float:
         """Return the virtual seconds since the beginning."""
@@ -86,3 +87,7 @@ class World:
         """Let nothing go wrong from now on."""
         self.luck.silent = True
         self._away_until = 0.0
+
+
+def _nowhere(_point: int) -> bool:
+    return False
