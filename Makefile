@@ -28,7 +28,7 @@ test: setup-dev  ## Run the whole test suite, on SQLite and a PostgreSQL of its 
 chaos: setup-dev  ## Kill, pause and cut off real processes for SECONDS=540 (ARGS="kill --cycles 100": one part)
 	@$(VENV)/python -m tests.chaos $(or $(ARGS),all --seconds $(or $(SECONDS),540))
 
-sweep: setup-dev  ## Die once at every point of every simulated scenario, for an hour (ARGS="--part 1/6")
+sweep: setup-dev  ## Die once at every point of every simulated scenario, for half an hour (ARGS="--part 1/6")
 	@$(VENV)/python -m tests.simulation sweep $(ARGS)
 
 simulate-long: setup-dev  ## Play 100,000 simulated nights, for hours (ARGS="--first 5000000 --schedules 1000")
