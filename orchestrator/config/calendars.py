@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from orchestrator.config.file_text import read_text
 from orchestrator.config.problems import Wrong
 from orchestrator.domain.model import Freeze
 from orchestrator.domain.schedule import check_zone, resolve
@@ -34,17 +35,7 @@ _MEND: Final = "keep the freezes in a small calendar of their own"
 
 def read(path: Path) -> str:
     """Return the text of an .ics file that can be used. Raises `Wrong`."""
-    try:
-        with path.open("rb") as file:
-            content = file.read(MOST_BYTES + 1)
-        text = content.decode("utf-8-sig")
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise Wrong(f"{path} cannot be read: {reason}", "check path and rights") from None
-    except ValueError:  # not UTF-8, or a NUL in the path
-        raise Wrong(f"{path} is not UTF-8 text", "save it as UTF-8") from None
-    if len(content) > MOST_BYTES:
-        raise Wrong(f"{path} is larger than 1 MiB", _MEND)
+    text = read_text(path, MOST_BYTES, _MEND)
     try:
         _check(path, text)
     except Wrong:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from orchestrator.config.azure_words import read_vm_id
+from orchestrator.config.file_text import read_text
 from orchestrator.config.problems import Problem, Wrong, quoted
 from orchestrator.domain.model import VmId
 
@@ -57,17 +58,9 @@ def read(path: Path) -> list[VmId]:
 
 def _lines(path: Path) -> list[str]:
     try:
-        with path.open("rb") as file:
-            content = file.read(MOST_BYTES + 1)
-        text = content.decode("utf-8-sig")
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise WrongFile(f"{path} cannot be read: {reason}", "check path and rights") from None
-    except ValueError:  # not UTF-8, or a NUL in the path
-        raise WrongFile(f"{path} is not UTF-8 text", "save it as UTF-8") from None
-    if len(content) > MOST_BYTES:
-        raise WrongFile(f"{path} is larger than 64 MiB", "split it among several waves")
-    return text.splitlines()
+        return read_text(path, MOST_BYTES, "split it among several waves").splitlines()
+    except Wrong as wrong:
+        raise WrongFile(wrong.message, wrong.fix) from None
 
 
 def _entries(path: Path, lines: list[str]) -> Iterator[tuple[int, str | Wrong]]:
