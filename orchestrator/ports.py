@@ -301,6 +301,10 @@ class Store(Protocol):
     async def knows(self, activity: ActivityId) -> bool:
         """Tell whether an installation with this id belongs to any attempt in this database."""
 
+    async def is_contested(self, vm: VmId, attempt: AttemptId) -> bool:
+        """Tell whether another attempt on this VM, of whichever run, may have started something
+        that nobody has seen: Azure may have taken it, and its installation is not known."""
+
     async def grants(self, run_id: RunId, vm: VmId, kind: GrantKind) -> int:
         """Count the grants of a kind that a VM of a run has had."""
 

@@ -56,16 +56,19 @@ from orchestrator.domain.tracing import (
 from orchestrator.domain.verdict import Bad, Good, Unclear, collapsed, judge
 
 
-def settle(
+def settle(  # noqa: PLR0913 - all that is known of one doubt
     state: Unknown,
     answer: LookAnswer,
     plan: PlanSpec,
     wave: WaveSpec,
     now: datetime,
     trace: TraceAnswer | None = None,
+    *,
+    contested: bool = False,
 ) -> Event | None:
     """Decide about an operation that Azure may have taken, after one look and what Resource Graph
-    said at it (None: it was not asked), by the rule of design 5.5.
+    said at it (None: it was not asked), by the rule of design 5.5. `contested`: there is another
+    attempt on this VM of which nobody knows what it started.
 
     `now` is when the look began: only a look begun after `settle_at` may conclude that there is no
     trace. An installation that Azure started itself is never ours, and does not hide ours where
@@ -73,7 +76,8 @@ def settle(
     """
     found = found_since(state, answer, trace)
     candidates = [each for each in found if each.started_by != PLATFORM]
-    if len(candidates) == 1 and _may_adopt(state, candidates[0], trace, now):
+    begun_from = _begun_from(state, contested=contested)
+    if len(candidates) == 1 and _may_adopt(state, candidates[0], trace, now, begun_from):
         return _adopted(candidates[0], plan, wave, now)
     if sum(each.started_by == USER for each in found) > 1:
         return _contradicted(found, plan, wave, now)
@@ -86,27 +90,43 @@ def settle(
     return _without_trace(state, answer, plan, wave, now)
 
 
-def _may_adopt(state: Unknown, found: Found, trace: TraceAnswer | None, now: datetime) -> bool:
+def _begun_from(state: Unknown, *, contested: bool) -> datetime:
+    """Return when an installation must have begun to be ours: a little before our intent, as clocks
+    differ; but not where something speaks for another's: a 409, or an earlier request that may have
+    come late."""
+    another_s = contested or state.conflict is not None
+    return state.intent_at - (timedelta(0) if another_s else SKEW)
+
+
+def _may_adopt(
+    state: Unknown,
+    found: Found,
+    trace: TraceAnswer | None,
+    now: datetime,
+    begun_from: datetime,
+) -> bool:
     """Tell whether the only new installation may be adopted already.
 
     The instance view does not say who started it. Where nothing else proves that it was us, it is
     adopted once Resource Graph was asked and had nothing to say against it. Never so after a 409:
     that speaks for somebody else's, whose result would become our success.
     """
-    if not _is_ours(state, found):
+    if not _is_ours(state, found, begun_from):
         return False
     proved = found.started_by == USER or found.activity == state.expected
     return proved or (state.conflict is None and (trace is not None or now >= state.settle_at))
 
 
-def _is_ours(state: Unknown, found: Found) -> bool:
+def _is_ours(state: Unknown, found: Found, begun_from: datetime) -> bool:
     """Tell whether a new installation can be ours: the same id where one was seen, and started in
     our time."""
     if state.expected is not None and found.activity != state.expected:
         return False
     if found.started_at is None:
         return state.expected is not None
-    return state.intent_at - SKEW <= found.started_at <= state.settle_at
+    if found.activity == state.expected:
+        begun_from = state.intent_at - SKEW
+    return begun_from <= found.started_at <= state.settle_at
 
 
 def _adopted(found: Found, plan: PlanSpec, wave: WaveSpec, now: datetime) -> Event:

@@ -88,22 +88,25 @@ class Follower:
             return
         answer = self._believed(op, Call.LOOK, await self._arm.look(op.target.vm_id))
         trace = await self._tracer.ask(op, state, answer, self._plan.tracking, began)
-        event = await self._seen(state, answer, self._wave(op), began, trace)
+        event = await self._seen(op, state, answer, began, trace)
         await self._write(op, event, answer, None)
 
     async def _seen(
         self,
+        op: Operation,
         state: Unknown | Verifying | NeedsHuman,
         answer: LookAnswer,
-        wave: WaveSpec,
         began: datetime,
         trace: TraceAnswer | None,
     ) -> Event | None:
+        wave = self._wave(op)
         match state:
             case Unknown():
                 known = await self._known(state, answer, trace)
                 answer, trace = without(answer, trace, known)
-                return settle(state, answer, self._plan, wave, began, trace)
+                new = bool(found_since(state, answer, trace))
+                contested = new and await self._store.is_contested(op.target.vm_id, state.attempt)
+                return settle(state, answer, self._plan, wave, began, trace, contested=contested)
             case Verifying():
                 return verify(state, answer, wave, began, trace)
             case NeedsHuman():

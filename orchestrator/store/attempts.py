@@ -227,6 +227,21 @@ def knows(connection: Connection, activity: ActivityId) -> bool:
     return bool(connection.execute(select(there)).scalar_one())
 
 
+def is_contested(connection: Connection, vm: VmId, attempt: AttemptId) -> bool:
+    """Tell whether another attempt on a VM may have started an installation that is not known."""
+    operation = schema.operation
+    there = exists().where(
+        operation.c.vm_id == vm,
+        _attempt.c.run_id == operation.c.run_id,
+        _attempt.c.vm_id == operation.c.vm_id,
+        _attempt.c.id != attempt,
+        or_(_attempt.c.ended_as.is_(None), _attempt.c.ended_as == "unknown"),
+        _attempt.c.activity_id.is_(None),
+        ~exists().where(_receipt.c.attempt_id == _attempt.c.id),
+    )
+    return bool(connection.execute(select(there)).scalar_one())
+
+
 def _reporting(connection: Connection, move: Move) -> AttemptId:
     """Name the attempt that a report is about: of an ended operation, its newest."""
     if move.attempt is not None:

@@ -143,6 +143,11 @@ class SqlStore:
         """Tell whether an installation with this id belongs to any attempt in this database."""
         return await self._read(lambda c: attempt_rows.knows(c, activity))
 
+    async def is_contested(self, vm: VmId, attempt: AttemptId) -> bool:
+        """Tell whether another attempt on a VM may have started an installation that is not
+        known."""
+        return await self._read(lambda c: attempt_rows.is_contested(c, vm, attempt))
+
     async def grants(self, run_id: RunId, vm: VmId, kind: GrantKind) -> int:
         """Count the grants of a kind that a VM of a run has had."""
         return await self._read(lambda c: attempt_rows.grants(c, run_id, vm, kind))

@@ -63,8 +63,8 @@ def rows(*traces, skew=0):
     return a.Traced(traces=traces, skew=timedelta(minutes=skew))
 
 
-def settled(trace, answer=None, state=UNKNOWN, now=SOON):
-    return settle(state, answer or a_look(), PLAN, WAVE, now, trace)
+def settled(trace, answer=None, state=UNKNOWN, now=SOON, **given):
+    return settle(state, answer or a_look(), PLAN, WAVE, now, trace, **given)
 
 
 def code(event):
@@ -203,6 +203,27 @@ def test_one_that_has_not_begun_is_adopted_by_the_expected_id_only():
     waiting = rows(a_row(OURS, started=None))
     assert settled(waiting) is None
     assert isinstance(settled(waiting, state=EXPECTING), o.Accepted)
+
+
+@pytest.mark.parametrize("early", [1, 59])
+def test_what_began_before_our_intent_is_ours_only_where_nothing_speaks_for_anothers(early):
+    """Clocks differ, by a minute at most. After a 409, and where another request for this VM may
+    have come late, the earlier one is as likely."""
+    began = EPOCH - timedelta(seconds=early)
+    look, trace = a_look(OURS, started=began), rows(a_row(OURS, started=began))
+    assert isinstance(settled(trace, look), o.Reported)
+    assert settled(trace, look, REFUSED) is None
+    assert settled(trace, look, contested=True) is None
+    assert code(settled(trace, look, contested=True, now=SETTLE)) == "contradiction"
+    assert code(settled(trace, look, REFUSED, now=SETTLE)) == "contradiction"
+
+
+def test_what_began_after_our_intent_or_has_the_id_we_were_given_is_ours_all_the_same():
+    trace = rows(a_row(OURS))
+    assert isinstance(settled(trace, a_look(OURS), contested=True), o.Reported)
+    began = EPOCH - timedelta(seconds=59)
+    named = a_look(OURS, started=began)
+    assert isinstance(settled(rows(), named, EXPECTING, contested=True), o.Reported)
 
 
 @pytest.mark.parametrize("conflict", [None, *s.Conflict])

@@ -160,6 +160,9 @@ CALLS: Final[Mapping[str, Call]] = {
     "trackers": reading(urls_of_receipts, [], [3470]),
     "receipts": reading(times_of_receipts, [], [LATER]),
     "knows": reading(lambda s: s.store.knows(ActivityId("act-1")), answer=False, late=True),
+    "is_contested": reading(
+        lambda s: s.store.is_contested(a_vm("vm-1"), s.sent), answer=False, late=False
+    ),
     "durations": reading(lambda s: s.store.durations(10), []),
     "checkpoint": Call(
         ask=lambda s: s.store.checkpoint(RUN, {a_vm("vm-3"): Watch(next_at=LATER, polls=3)}),
@@ -273,6 +276,7 @@ written without one, and what nobody else did is done."""
 
 READS: Final = (
     *("open_run_of", "open_runs", "late_runs", "queued_elsewhere", "load", "knows"),
+    "is_contested",
     *("trackers", "receipts"),
     *("freezes", "grants", "schedule_state"),
     *("heed", "brake", "safe_mode", "fired", "rows", "events", "overview", "durations"),

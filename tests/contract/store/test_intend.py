@@ -275,6 +275,26 @@ async def test_what_a_202_said_is_kept_even_where_its_move_comes_too_late(store)
     assert set(await store.receipts(attempts)) == set(attempts)
 
 
+async def test_a_vm_is_contested_while_another_attempt_on_it_has_an_unknown_fate(store):
+    lease, (one, two) = await opened(store, "vm-1", "vm-2")
+    first, second = an_attempt(), an_attempt()
+    one = await moved(store, lease, one, *to_submitting(first))
+    await moved(store, lease, two, *to_submitting(second))
+    vm = one.target.vm_id
+    assert not await store.is_contested(vm, first)
+    assert await store.is_contested(vm, an_attempt())
+    assert await store.is_contested(vm, second)  # whosever it is: the VM counts
+    doubted = a_move(
+        one,
+        Doubted(NOW, LATER, WHY),
+        attempt=AttemptUpdate(attempt=first, end=AttemptEnd.UNKNOWN),
+    )
+    await store.record(lease, Change(moves=(doubted,)))
+    assert await store.is_contested(vm, an_attempt())
+    await store.receive(a_receipt(first))
+    assert not await store.is_contested(vm, an_attempt())
+
+
 async def test_an_installation_is_known_by_its_receipt_or_by_its_attempt(store):
     lease, (one, two) = await opened(store, "vm-1", "vm-2")
     first, second = an_attempt(), an_attempt()
