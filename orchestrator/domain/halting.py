@@ -1,6 +1,8 @@
 """The arithmetic of budgets: how many failures a wave or a run tolerates, and whether it has had
 too many."""
 
+from decimal import Decimal
+
 from orchestrator.domain.model import Share, Tolerance
 
 _SIZES = (
@@ -52,8 +54,9 @@ def exceeded(bad: int, tolerated: int) -> bool:
 
 
 def _counts(share: Share, vms: int) -> list[int]:
-    """Both readings of a share. Hundredths of a percent keep 0.29 * 100 from becoming 28.999…."""
+    """Both readings of a share. A percentage is taken as it was written, in decimals: as a float
+    0.29 * 100 would be 28.999…."""
     counts = [] if share.count is None else [share.count]
     if share.percent is not None:
-        counts.append(round(share.percent * 100) * vms // 10_000)
+        counts.append(int(Decimal(str(share.percent)) * vms // 100))
     return counts or [vms]

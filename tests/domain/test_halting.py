@@ -64,8 +64,16 @@ def test_a_wave_that_says_nothing_gets_the_shares_of_its_size(vms, parallel, fai
     assert (permitted(at_once, vms), allowed(tolerance, vms)) == (parallel, failures)
 
 
-@given(st.floats(0, 100, allow_nan=False).map(lambda p: round(p, 2)), st.integers(0, 100_000))
-def test_a_tolerance_never_exceeds_its_share_and_never_misses_it_by_one(percent, vms):
-    tolerated = allowed(Share(percent=percent), vms)
-    hundredths = round(percent * 100)
-    assert tolerated * 10_000 <= hundredths * vms < (tolerated + 1) * 10_000
+@pytest.mark.parametrize(
+    ("vms", "percent", "tolerated"),
+    [(50_000, 0.019, 9), (10_000, 33.336, 3_333), (1_000, 0.0999, 0), (3, 33.3333, 0)],
+)
+def test_a_percentage_is_taken_as_it_is_written_and_never_rounded_up(vms, percent, tolerated):
+    assert allowed(Share(percent=percent), vms) == tolerated
+
+
+@given(st.integers(0, 1_000_000), st.integers(0, 100_000))
+def test_a_tolerance_never_exceeds_its_share_and_never_misses_it_by_one(written, vms):
+    """Up to four decimals, as people write them; in whole numbers, so that nothing is rounded."""
+    tolerated = allowed(Share(percent=float(f"{written / 10_000:.4f}")), vms)
+    assert tolerated * 1_000_000 <= written * vms < (tolerated + 1) * 1_000_000
