@@ -11,42 +11,8 @@ import pytest
 from orchestrator.domain.model import Share
 from orchestrator.engine.driver import Driver
 from orchestrator.simulator.faults import TEMPERS
+from tests.kit.dying import CrashError, Dying, Fuse
 from tests.kit.stage import Stage, a_machine, a_ring, machines, staged
-
-
-class CrashError(BaseException):
-    """The process dies here. Nothing of it has any effect afterwards."""
-
-
-class Fuse:
-    """Burns down with every call to the outside; once burnt, every call dies."""
-
-    def __init__(self, length: int) -> None:
-        self.left = length
-
-    def burn(self) -> None:
-        self.left -= 1
-        if self.left < 0:
-            raise CrashError
-
-
-class Dying:
-    """A port that dies with its fuse, before a call or after it."""
-
-    def __init__(self, port: object, fuse: Fuse) -> None:
-        self._port = port
-        self._fuse = fuse
-
-    def __getattr__(self, name: str):
-        method = getattr(self._port, name)
-
-        async def call(*given, **named):
-            self._fuse.burn()
-            result = await method(*given, **named)
-            self._fuse.burn()
-            return result
-
-        return call
 
 
 async def die_and_recover(on: Stage, length: int, **plan) -> tuple[bool, Mapping]:
