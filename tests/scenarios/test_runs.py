@@ -56,6 +56,35 @@ async def test_failures_within_the_budget_let_the_run_pass(any_database_url):
         assert (run["status"], run["failed"]) == ("passed", 2)
 
 
+async def test_a_first_batch_that_fails_whole_ends_nothing_while_the_budget_bears_it(sqlite_url):
+    """Only the number counts, not how many of those that ran together failed."""
+    soon = replace(TEMPERS["fails"], takes=timedelta(minutes=2))
+    fleet = tuple(a_machine(f"w-{n:02d}", soon if n < 4 else None) for n in range(12))
+    wave = a_ring("w", max_parallel=Share(count=4), allow_failures=Tolerance(count=4))
+    async with staged(sqlite_url, fleet) as on:
+        driver = await on.take(await on.open(wave))
+        await on.go_on(driver, until=lambda view: view.tally(1).bad == 4)
+        assert driver.view.tally(1).good == 0
+        await on.go_on(driver)
+        row = await on.row(driver.run.id)
+        assert (row["status"], row["failed"], row["succeeded"]) == ("passed", 4, 8)
+
+
+@pytest.mark.parametrize(
+    ("vms", "percent", "breaks"), [(50, 10, 6), (7, 10, 1), (30, 0, 1), (1, 100, 1)]
+)
+async def test_a_run_breaks_no_more_than_its_percentage_and_the_one_that_tells(
+    sqlite_url, vms, percent, breaks
+):
+    """Against Azure, one after the other: 50 VMs at 10 % halt at the sixth, 7 at the first; of a
+    single VM at 100 % nothing is proved, and the run does not pass."""
+    wave = a_ring("w", max_parallel=Share(count=1), allow_failures=Tolerance(percent=percent))
+    async with staged(sqlite_url, machines("w", vms, TEMPERS["fails"])) as on:
+        row = await on.drive(await on.open(wave))
+        assert (row["status"], row["failed"]) == ("halted", breaks)
+        assert len(on.posts()) == breaks
+
+
 @pytest.mark.parametrize(
     ("temper", "state", "outcome", "failure"),
     [

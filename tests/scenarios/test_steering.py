@@ -55,6 +55,28 @@ async def test_a_resume_after_a_halt_accepts_the_bad_vms(any_database_url):
         await on.ask(run_id, ActKind.RESUME, because="known problem")
         row = await on.drive(run_id)
         assert (row["status"], row["failed"], row["succeeded"]) == ("passed", 1, 4)
+        assert on.installed() == {f"w-{n:02d}": 1 for n in range(5)}  # nobody's second time
+
+
+async def test_a_halt_outlives_restarts_and_days_until_a_person_resumes(any_database_url):
+    async with staged(any_database_url, machines("w", 4)) as on:
+        run_id = await on.open(a_ring("w", max_parallel=Share(count=1)))
+        driver = await on.take(run_id)
+        await on.go_on(driver, until=lambda view: view.tally(1).labels["in_progress"] == 1)
+        await on.ask(run_id, ActKind.HALT, because="a bad patch is out")
+        await on.go_on(driver)
+        for day in range(1, 4):
+            await on.store.release(driver.book.lease)
+            on.clock.turn_to(on.clock.now() + timedelta(days=1))
+            driver = await on.take(run_id, f"daemon-{day}")
+            await on.go_on(driver)
+            assert (await on.row(run_id))["status"] == "halted"
+            assert on.posts() == {"w-00": 1}
+        await on.ask(run_id, ActKind.RESUME)
+        await on.go_on(driver)
+        row = await on.row(run_id)
+        assert (row["status"], row["succeeded"]) == ("passed", 4)
+        assert set(on.installed().values()) == {1}
 
 
 async def test_a_retry_in_the_open_wave_patches_only_the_failed_once_more(any_database_url):
