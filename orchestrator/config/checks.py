@@ -2,14 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from itertools import islice
 
 from orchestrator.config.durations import show_duration
 from orchestrator.config.explaining import MOST_EXPLAINED, Place, find
 from orchestrator.config.nodes import ListNode, MapNode, Node, Scalar
 from orchestrator.config.problems import Problem, quoted
 from orchestrator.config.settings import ConfiguredPlan
-from orchestrator.domain.model import Reboot
+from orchestrator.domain.inventory import covers
+from orchestrator.domain.model import Reboot, Selection, WaveSpec
 from orchestrator.domain.schedule import Cron, either_day, every_minute
+from orchestrator.domain.words import counted
 
 Path = tuple[str | int, ...]
 
@@ -90,7 +93,8 @@ def cautions(root: Node, plans: Sequence[ConfiguredPlan]) -> list[Problem]:
     found = []
     for position, plan in enumerate(plans):
         path = ("plans", position)
-        told = (*_about_waves(plan), *_about_durations(plan), *_about_patches(plan))
+        told = (*_about_waves(plan), *_about_selections(plan))
+        told += (*_about_durations(plan), *_about_patches(plan))
         for key, message, fix in (*told, *_about_schedule(plan)):
             found.append(problem_at(find(root, (*path, *key)), message, fix))
     return found
@@ -109,6 +113,30 @@ def _about_waves(plan: ConfiguredPlan) -> Iterator[Caution]:
         deadline = show_duration(plan.spec.deadline)
         message = f"the bakes take {show_duration(bakes)}, and the deadline comes after {deadline}"
         yield (), message, "raise `deadline` or shorten a `bake`"
+
+
+def _about_selections(plan: ConfiguredPlan) -> Iterator[Caution]:
+    """A VM belongs to the first wave that selects it. What the file alone shows of that is told
+    here; `plan` tells of each VM."""
+    waves = plan.spec.waves
+    for position, wave in enumerate(waves):
+        told = (_taken(earlier, wave) for earlier in waves[:position])
+        for message, fix in islice(filter(None, told), 1):
+            yield ("waves", position, "select"), message, fix
+
+
+def _taken(earlier: WaveSpec, wave: WaveSpec) -> tuple[str, str] | None:
+    first, nothing = f"wave {earlier.name}", Selection()
+    if covers(earlier.select, wave.select) and earlier.exclude in {nothing, wave.exclude}:
+        message = f"this wave can have no VM: {first} selects all of them first"
+        return message, f"delete this wave, or give {first} an `exclude`"
+    ids = set(earlier.select.ids)
+    certain = earlier.select == Selection(ids=earlier.select.ids) and earlier.exclude == nothing
+    both = len(ids.intersection(wave.select.ids))
+    if certain and both:
+        message = f"{counted(both, 'VM')} listed here belong to {first}, which lists them first"
+        return message, "list each VM once"
+    return None
 
 
 def _about_durations(plan: ConfiguredPlan) -> Iterator[Caution]:

@@ -53,6 +53,26 @@ def matches(selection: Selection, machine: Machine) -> bool:
     return bool(given) and all(given)
 
 
+def covers(wide: Selection, narrow: Selection) -> bool:
+    """Tell whether `wide` means every machine that `narrow` means, whatever the fleet is: each kind
+    that it gives is given there, with no other values."""
+    kinds = [
+        (wide.ids, narrow.ids),
+        (wide.subscriptions, narrow.subscriptions),
+        (wide.resource_groups, narrow.resource_groups),
+    ]
+    held = [bool(values) and set(values) <= set(wanted) for wanted, values in kinds if wanted]
+    held += [_among(values, narrow.tags, name) for name, values in wide.tags]
+    return bool(held) and all(held)
+
+
+def _among(wanted: Sequence[str], tags: Sequence[tuple[str, tuple[str, ...]]], name: str) -> bool:
+    """Tell whether a tag is asked for with wanted values only."""
+    given = [values for other, values in tags if other.lower() == name.lower()]
+    accepted = {value.lower() for value in wanted}
+    return any({value.lower() for value in values} <= accepted for values in given)
+
+
 def _tagged(wanted: Sequence[tuple[str, tuple[str, ...]]], tags: Mapping[str, str]) -> bool:
     """Compare tags without case, as Azure compares tag names (azure-facts 7 uses `=~`)."""
     folded = {name.lower(): value.lower() for name, value in tags.items()}

@@ -108,6 +108,30 @@ def test_freezes_that_swallow_every_window_before_the_deadline_are_told(tmp_path
     assert loaded(tmp_path, a_plan(keys, freeze)).warnings == ()  # no day is given to look from
 
 
+ABOVE = BERLIN + "freezes:\n- {name: W, from: 2026-11-10, to: 2027-01-20}\n"
+LEAVES_NOTHING = [
+    ("start: 22:00, length: 1h", True, "nothing could ever start", "lengthen the window"),
+    ("start: 22:00, length: 104m", True, "nothing could ever start", "lengthen the window"),
+    ("start: 22:00, length: 4h, days: wed", True, "no window opens within", "raise `deadline`"),
+    ("start: 22:00, length: 4h", False, "freezes leave no window", "shorten the freeze"),
+    ("start: 25:00, length: 4h", True, "not a time of day", "22:00"),
+    ("start: 22:00, length: 4h, days: []", True, "empty", "at least one"),
+]
+
+
+@pytest.mark.parametrize(("window", "refuses", "message", "fix"), LEAVES_NOTHING)
+def test_what_leaves_nothing_to_start_is_told_with_file_line_and_fix(
+    tmp_path, window, refuses, message, fix
+):
+    text = f'{ABOVE}plans:\n- name: p\n  schedule: {{cron: "0 22 * * SUN"}}\n  deadline: 2d\n'
+    text += f"  window: {{{window}}}\n  waves: [{{select: {{tags: {{r: c}}}}}}]\n"
+    found = refused(tmp_path, text) if refuses else checked(tmp_path, text).warnings
+    assert [(each.file, each.line) for each in found] == [(str(tmp_path / "fleet.yaml"), 8)]
+    assert found[0].key.startswith("plans[p].window")
+    assert message in found[0].message
+    assert fix in found[0].fix
+
+
 def test_an_emergency_with_a_schedule_has_no_approver_and_is_refused(tmp_path):
     keys = 'emergency: true, schedule: {cron: "0 22 * * SUN"}'
     (problem,) = refused(tmp_path, a_plan(keys))
@@ -242,6 +266,7 @@ BAD_CALENDARS = [
     (an_ics(*["DTSTART;VALUE=DATE:20261124"] * 1001), "1001 events"),
     (an_ics(*["DTSTART;VALUE=DATE:20261124\nRRULE:FREQ=YEARLY"] * 51), "51 repeating events"),
     ("BEGIN:VCALENDAR\r\n" + "X-JUNK:" + "x" * (10 << 20), "larger than 1 MiB"),
+    (an_ics(*["DTSTART:20200101T000000Z\nRRULE:FREQ=DAILY"] * 130_000), "larger than 1 MiB"),
 ]
 
 

@@ -280,11 +280,28 @@ def test_the_hash_covers_referred_ids_and_no_secret(tmp_path):
 
 
 WAVE = "{select: {tags: {a: b}}"
+REST = "{select: {tags: {a: c}}"
+BAKED = "{select: {tags: {a: [b, c], d: e}}, bake: 1d}"
 
 WARNED = [
-    (f"waves: [{WAVE}}}, {WAVE}}}]", "plans[p]", "no wave bakes"),
-    (f"waves: [{WAVE}}}, {WAVE}, bake: 1d}}]", "plans[p]", "no wave bakes"),
-    (f"deadline: 2d, waves: [{WAVE}, bake: 2d}}, {WAVE}}}]", "plans[p]", "the bakes take 2d"),
+    (f"waves: [{WAVE}}}, {REST}}}]", "plans[p]", "no wave bakes"),
+    (f"waves: [{WAVE}}}, {REST}, bake: 1d}}]", "plans[p]", "no wave bakes"),
+    (f"deadline: 2d, waves: [{WAVE}, bake: 2d}}, {REST}}}]", "plans[p]", "the bakes take 2d"),
+    (
+        f"waves: [{BAKED}, {{select: {{tags: {{A: C, D: E, f: g}}}}}}]",
+        "plans[p].waves[2].select",
+        "this wave can have no VM: wave 1 selects all of them first",
+    ),
+    (
+        f"waves: [{{select: {{ids: [{VM}, {OTHER_VM}]}}, bake: 1d}}, {{select: {{ids: {VM}}}}}]",
+        "plans[p].waves[2].select",
+        "this wave can have no VM",
+    ),
+    (
+        f"waves: [{{select: {{ids: {VM}}}, bake: 1d}}, {{select: {{ids: [{VM}, {OTHER_VM}]}}}}]",
+        "plans[p].waves[2].select",
+        "1 VM listed here belong",
+    ),
     (
         f"waves: [{WAVE}, max_duration: 29m}}]",
         "plans[p].waves[1].max_duration",
@@ -315,6 +332,20 @@ def test_what_is_seldom_meant_is_warned_of_with_its_place(tmp_path, keys, key, m
     assert (warning.line, warning.key) == (2, key)
     assert message in warning.message
     assert warning.fix
+
+
+@pytest.mark.parametrize(
+    "waves",
+    [
+        f"{BAKED}, {REST}}}",  # wider than the first in one tag
+        f"{BAKED}, {{select: {{tags: {{d: e}}}}}}",
+        f"{BAKED}, {{select: {{ids: {VM}}}}}",  # what a VM is tagged with, no file tells
+        f"{WAVE}, exclude: {{tags: {{x: y}}}}, bake: 1d}}, {WAVE}}}",  # what the first left out
+        f"{{select: {{ids: {VM}, tags: {{a: b}}}}, bake: 1d}}, {{select: {{ids: {VM}}}}}",
+    ],
+)
+def test_waves_that_may_have_vms_of_their_own_are_not_warned_of(tmp_path, waves):
+    assert loaded(tmp_path, f"plans: [{{name: p, waves: [{waves}]}}]\n").warnings == ()
 
 
 def test_a_plan_can_be_found_by_its_name(tmp_path):

@@ -1,8 +1,10 @@
 """From an inventory to waves: who is selected, in which order, and what is said about the rest."""
 
+from random import Random
+
 import pytest
 
-from orchestrator.domain.inventory import Machine, Scope, matches, scopes
+from orchestrator.domain.inventory import Machine, Scope, covers, matches, scopes
 from orchestrator.domain.model import PlanSpec, RunId, Selection, WaveSpec
 from orchestrator.domain.states import Queued, Skipped
 from orchestrator.domain.waves import Origin, open_run, resolve
@@ -49,6 +51,31 @@ def members(plan_waves, fleet):
 )
 def test_every_kind_given_must_match_and_any_value_of_it_will_do(selection, held):
     assert matches(selection, a_machine(1, ring="canary", app="web")) is held
+
+
+def test_a_selection_that_covers_another_means_every_machine_that_the_other_means():
+    rng, covered = Random(0), 0
+
+    def drawn():
+        def some(*values):
+            return tuple(rng.sample(values, rng.choice([0, 0, 1, 2])))
+
+        tags = tuple((name, some("x", "Y")) for name in rng.choice([(), ("a",), ("A", "b")]))
+        ids, groups = some(a_vm(0), a_vm(1)), some("rg", "other")
+        return Selection(ids=ids, resource_groups=groups, tags=tags)
+
+    def one():
+        number, group = rng.randrange(3), rng.choice(["rg", "other"])
+        return a_machine(number, group, **{rng.choice("aA"): rng.choice("xXy"), "B": "x"})
+
+    fleet = [one() for _ in range(30)]
+    for _ in range(4_000):
+        wide, narrow = drawn(), drawn()
+        if covers(wide, narrow):
+            covered += 1
+            assert all(matches(wide, each) for each in fleet if matches(narrow, each))
+    assert covered > 200
+    assert not covers(Selection(), Selection())  # nothing given matches nothing
 
 
 def test_a_vm_belongs_to_the_first_wave_that_selects_it_and_the_plan_says_so():
