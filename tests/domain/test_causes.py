@@ -3,6 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from orchestrator.domain import states as s
 from orchestrator.domain.causes import shared
 from orchestrator.domain.decisions import HaltRun
@@ -50,6 +52,23 @@ def test_what_most_broken_vms_share_is_told_with_the_evidence():
         "wave canary has 4 bad VMs, 3 allowed; in common: 0x80070643 (3 of 4), "
         f"KB5034441 failed (3 of 4), image {OLD} (3 of 4; bad are 3 of 4 there, 1 of 5 elsewhere)"
     )
+
+
+@pytest.mark.parametrize(
+    ("trait", "bad", "good", "named"),
+    [
+        ("image", OLD, NEW, f"image {OLD}"),
+        ("os", "Windows", "Linux", "system Windows"),
+        ("region", "westeurope", "northeurope", "region westeurope"),
+    ],
+)
+def test_each_trait_that_only_broken_vms_have_is_named(trait, bad, good, named):
+    """Their errors differ: nothing but the trait is common."""
+    common: dict[str, Any] = {"image": "a:b:c", "os": "Linux", "region": "westus"}
+    broken = [a_vm(n, failed(f"E{n}"), **{**common, trait: bad}) for n in range(3)]
+    well = [a_vm(n, GOOD, **{**common, trait: good}) for n in range(3, 6)]
+    told = f"in common: {named} (3 of 3; bad are 3 of 3 there, 0 of 3 elsewhere)"
+    assert the_halt(*broken, *well).why.text == f"wave canary has 3 bad VMs, 0 allowed; {told}"
 
 
 def test_a_trait_that_every_vm_has_tells_nothing():
