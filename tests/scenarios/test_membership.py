@@ -11,7 +11,7 @@ from tests.kit.stage import Stage, a_machine, a_ring, machines, staged
 ONE = Share(count=1)
 
 
-def is_busy(view) -> bool:
+def is_busy(view):
     return view.tally(1).labels["in_progress"] == 1
 
 

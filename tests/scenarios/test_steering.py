@@ -44,6 +44,8 @@ async def test_cancel_gives_up_what_is_queued_and_follows_what_runs(any_database
         assert {each["reason"] for each in (await on.operations(run_id)).values()} >= {
             "wrong night"
         }
+        (answered,) = await on.store.rows("v_events", run_id=run_id, event="act.answered")
+        assert "nothing starts any more, what runs is followed" in str(answered["why"])
 
 
 async def test_a_resume_after_a_halt_accepts_the_bad_vms(any_database_url):
