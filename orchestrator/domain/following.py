@@ -6,6 +6,7 @@ may have. Pure.
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Final
 
 from orchestrator.domain.answer import (
     Collapsed,
@@ -17,6 +18,7 @@ from orchestrator.domain.answer import (
     Seen,
     Throttled,
     TraceAnswer,
+    Traced,
     Unreadable,
 )
 from orchestrator.domain.model import ActivityId, PlanSpec, WaveSpec
@@ -54,6 +56,8 @@ from orchestrator.domain.tracing import (
     found_since,
 )
 from orchestrator.domain.verdict import Bad, Good, Unclear, collapsed, judge
+
+_FORBIDDEN: Final = 403
 
 
 def settle(  # noqa: PLR0913 - all that is known of one doubt
@@ -108,13 +112,22 @@ def _may_adopt(
     """Tell whether the only new installation may be adopted already.
 
     The instance view does not say who started it. Where nothing else proves that it was us, it is
-    adopted once Resource Graph was asked and had nothing to say against it. Never so after a 409:
-    that speaks for somebody else's, whose result would become our success.
+    adopted once Resource Graph has answered and had nothing to say against it; a query that failed
+    is made again, until the settle instant. Never so after a 409: that speaks for somebody else's,
+    whose result would become our success.
     """
     if not _is_ours(state, found, begun_from):
         return False
     proved = found.started_by == USER or found.activity == state.expected
-    return proved or (state.conflict is None and (trace is not None or now >= state.settle_at))
+    return proved or (state.conflict is None and (_heard(trace) or now >= state.settle_at))
+
+
+def _heard(trace: TraceAnswer | None) -> bool:
+    """Tell whether Resource Graph has said all that it will say now: it answered, or we may not
+    ask."""
+    return isinstance(trace, Traced) or (
+        isinstance(trace, Unreadable) and trace.http_status == _FORBIDDEN
+    )
 
 
 def _is_ours(state: Unknown, found: Found, begun_from: datetime) -> bool:

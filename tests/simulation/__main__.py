@@ -24,6 +24,7 @@ def main() -> int:
     hunt.add_argument("--seconds", type=float, default=1e9, help="begin none after so long")
     hunt.add_argument("--processes", type=int, default=os.cpu_count())
     hunt.add_argument("--plain", action="store_true", help="do not shrink what breaks")
+    hunt.add_argument("--breaches", type=int, default=1, help="go on until so many have broken")
     same = commands.add_parser("same", help="play seeds twice under two hash seeds")
     same.add_argument("--seeds", type=int, default=100)
     same.add_argument("--first", type=int, default=0)
@@ -47,11 +48,16 @@ def _hunt(given: argparse.Namespace) -> int:
         tally = campaign.alone(seeds, seconds=given.seconds)
     else:
         tally = campaign.hunt(
-            seeds, processes=given.processes, seconds=given.seconds, tell=_tell_progress
+            seeds,
+            processes=given.processes,
+            seconds=given.seconds,
+            most_broken=given.breaches,
+            tell=_tell_progress,
         )
     print("\n".join(tally.lines()))
+    for broken in tally.broken:
+        print(f"seed {broken.seed}: {broken.breaches[0]}")
     for broken in tally.broken[:1]:
-        print(f"after {tally.schedules} schedules: {broken.breaches[0]}")
         _tell(broken if given.plain else shrunk(broken))
     return 1 if tally.broken else 0
 
