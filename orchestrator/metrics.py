@@ -94,6 +94,7 @@ class Metrics:
         self._settled = _count("operations_settled", "Operations that settled.", "outcome")
         self._troubles = _count("troubles", "Things outside that did not work.", "where")
         self._reminders = _count("reminders", "Runs that needed a person, each half hour.", "why")
+        self._quarantines = _count("quarantines", "Times that a group of VMs was held back.")
         self._crashes = _count("crashes", "Bugs that were caught.")
         self._answers: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
         """The series of each (kind, code), found once and not at each of thousands of polls."""
@@ -139,9 +140,12 @@ class Metrics:
             self._settled.labels(after).inc()
 
     def noted(self, run_id: RunId, fact: Fact) -> None:
-        """Count that a person was asked for; how runs stand is read at each scrape."""
+        """Count that a person was asked for, or a group of VMs held back; how runs stand is read at
+        each scrape."""
         if fact.event == "run.reminded":
             self._reminders.labels(fact.why.code).inc()
+        elif fact.event == "run.quarantined":
+            self._quarantines.inc()
 
     def asked(self, kind: str, code: str, seconds: float) -> None:
         """Count a request to Azure."""

@@ -203,10 +203,11 @@ class Stale:
 @dataclass(frozen=True, slots=True)
 class Refused:
     """The intent may not be: the database is not believed, the run or its wave is not open, the VM
-    is locked, no attempt is left, or it would exceed a limit or a strict budget.
+    is locked or of a group that is held back, no attempt is left, or it would exceed a limit or a
+    strict budget.
 
     `code` is one of `safe_mode`, `halted_all`, `run_not_open`, `wave_not_open`, `freeze`, `window`,
-    `busy`, `no_attempt_left`, `limit`, `budget`. Nothing was written.
+    `quarantined`, `busy`, `no_attempt_left`, `limit`, `budget`. Nothing was written.
     """
 
     code: str

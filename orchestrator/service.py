@@ -11,9 +11,11 @@ from orchestrator.domain.choosing import chosen
 from orchestrator.domain.durations import PAST, Durations
 from orchestrator.domain.inventory import Machine, scopes
 from orchestrator.domain.model import Order, PlanSpec, Run, RunId, Selection, VmId
+from orchestrator.domain.operation import Operation
 from orchestrator.domain.record import Act, ActKind, Brake, Emergency, Fact, Fire, Rest
 from orchestrator.domain.rollout import current_wave
-from orchestrator.domain.states import Ended, Failed, Why
+from orchestrator.domain.states import Ended, Failed, Skipped, Why
+from orchestrator.domain.traits import is_held
 from orchestrator.domain.view import RunView
 from orchestrator.domain.waves import Membership, Opening, Origin, open_run, resolve
 from orchestrator.domain.words import counted
@@ -162,9 +164,9 @@ class Service:
         """Write a person's act; its effect is the driver's, within 2 s where a daemon runs (design
         12).
 
-        A `retry` that the run cannot take any more (its wave has passed, or it has ended) opens a
-        new run with just those VMs. Raises `LookupError` when there is no such run,
-        `InventoryError` and `StoreUnavailableError`.
+        A `retry` that the run cannot take any more (its wave has passed, it has ended, or it holds
+        the VMs back) opens a new run with just those VMs. Raises `LookupError` when there is no
+        such run, `InventoryError` and `StoreUnavailableError`.
         """
         snapshot = await self._store.load(act.run_id)
         if act.kind is ActKind.RETRY:
@@ -283,10 +285,18 @@ def _facts(rows: Opening, membership: Membership, emergency: Emergency | None) -
 
 
 def _behind(view: RunView, act: Act) -> tuple[VmId, ...]:
-    """Name the failed VMs that an act means and that this run cannot start again by itself."""
-    wave = current_wave(view)
+    """Name the failed VMs that an act means and that this run cannot start again by itself, and
+    those that it held back: who means them names them, or their reason."""
+    wave, group = current_wave(view), view.run.quarantine
     here = None if view.run.closed_at is not None or wave is None else wave.position
-    failed = [op for op in chosen(view, act) if isinstance(op.state, Failed)]
-    if any(op.wave == here for op in failed):
+    meant = chosen(view, act)
+    failed = [op for op in meant if isinstance(op.state, Failed)]
+    if any(op.wave == here and not is_held(group, op) for op in failed):
         return ()
-    return tuple(op.target.vm_id for op in failed)
+    named = act.vms or act.code is not None
+    held = [op for op in meant if named and _was_held(op)]
+    return tuple(op.target.vm_id for op in (*failed, *held))
+
+
+def _was_held(op: Operation) -> bool:
+    return isinstance(op.state, Skipped) and op.state.why.code == "quarantined"

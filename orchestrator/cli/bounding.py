@@ -35,6 +35,8 @@ def _parts(tolerance: Tolerance, otherwise: str) -> Iterator[str]:
         yield f"{rate.percent:g}% of the last {rate.last} (from {rate.min_sample} on)"
     if tolerance.strict:
         yield "strict"
+    if tolerance.quarantine:
+        yield "quarantine"
 
 
 def limited(limits: Limits) -> str:

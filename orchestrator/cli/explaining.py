@@ -25,7 +25,7 @@ from orchestrator.domain.operation import Operation
 from orchestrator.domain.standing import Standing, standing
 from orchestrator.domain.states import Ended
 from orchestrator.domain.view import RunView
-from orchestrator.domain.waits import Hold
+from orchestrator.domain.waits import Hold, way_back
 from orchestrator.domain.words import counted
 from orchestrator.ports import Store
 
@@ -85,6 +85,8 @@ async def _of_run(store: Store, view: RunView) -> Sequence[str]:
     latest = max(told, key=itemgetter("seq"), default=None)
     since = f" since {latest['at'][:16]}Z by {latest['actor']}" if latest else ""
     lines = [f"run {run.id} is {run.status}{since}{_because(run.reason)}"]
+    if run.quarantine is not None:
+        lines += [f"  {run.quarantine.reason}", f"      ends: {way_back(run.id)}"]
     for wave in view.waves.values():
         what = f"wave {wave.position} {wave.spec.name} is {wave.status}"
         lines.append(f"  {what}{_because(wave.reason)}")

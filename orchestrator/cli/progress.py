@@ -144,6 +144,8 @@ def _as_text(value: object) -> str:
 def report(run: Row, waves: Sequence[Row], troubled: Sequence[Row]) -> list[str]:
     """Tell a run's end: its waves, and each VM that did not simply succeed."""
     lines = [headline(run), *(f"{wave_line(wave)}  {counts(wave)}" for wave in waves)]
+    if run["quarantine"]:
+        lines.append(f"  {harmless(json.loads(run['quarantine'])['reason'])}")
     for op in troubled:
         outcome = op["outcome"] or op["state"]
         reason = harmless(op["reason"] or "")

@@ -44,10 +44,13 @@ class BudgetKeys(Keys):
     budget: Literal["strict"] | None = None
     """strict: a VM starts only while in flight and bad together are at most what is tolerated."""
 
+    quarantine: bool | None = None
+    """In the place of a halt: hold back the one group of VMs that shares the cause, go on."""
+
     @model_validator(mode="after")
     def _not_empty(self) -> Self:
         if not self.model_fields_set:
-            fix = "write count, percent, in_a_row, rate or budget"
+            fix = "write count, percent, in_a_row, rate, budget or quarantine"
             raise Wrong("a tolerance that says nothing", fix)
         return self
 
@@ -60,6 +63,14 @@ class RunBudgetKeys(BudgetKeys):
         if self.budget is not None and self.count is None and self.percent is None:
             fix = "write count or percent; only a wave has a default"
             raise Wrong("a strict budget of a run without a number", fix)
+        return self
+
+    @model_validator(mode="after")
+    def _breakable(self) -> Self:
+        bounds = (self.count, self.percent, self.in_a_row, self.rate)
+        if self.quarantine and all(each is None for each in bounds):
+            fix = "write count, percent, in_a_row or rate; only a wave has a default"
+            raise Wrong("a quarantine of a run without a bound that could break", fix)
         return self
 
 

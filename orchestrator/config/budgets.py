@@ -16,6 +16,7 @@ def tolerance(written: float | BudgetKeys | None) -> Tolerance | None:
                 in_a_row=written.in_a_row,
                 rate=_rate(written.rate),
                 strict=written.budget == "strict",
+                quarantine=bool(written.quarantine),
             )
         case int():
             return Tolerance(count=written)

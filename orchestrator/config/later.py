@@ -12,7 +12,6 @@ KEYS = frozenset(
         "notify",
         "os",
         "pin",
-        "quarantine",
         "resubmit_after",
         "retention",
         "run_command",

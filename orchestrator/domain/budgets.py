@@ -1,10 +1,11 @@
 """Whether a run has had too many failures, and how many more starts its budgets bear (design 7).
 Pure: it reads the view, and the plan decides."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from orchestrator.domain import halting
 from orchestrator.domain.bounds import Bounds, StrictBudget
+from orchestrator.domain.course import Course
 from orchestrator.domain.model import Warnings, Wave
 from orchestrator.domain.operation import Operation
 from orchestrator.domain.states import Why
@@ -29,20 +30,48 @@ def broken(view: RunView, *, foreseen: bool = False) -> Broken | None:
     return None if why is None else (None, why)
 
 
-def _wave_s(view: RunView, wave: Wave, coming: int) -> Why | None:
+def all_broken(view: RunView, accepted: Sequence[Operation] = ()) -> Iterator[Broken]:
+    """Yield every budget that is broken; these bad VMs do not count."""
+    waves: dict[int, list[Operation]] = {}
+    for op in accepted:
+        waves.setdefault(op.wave, []).append(op)
+    for position, wave in view.waves.items():
+        why = _wave_s(view, wave, 0, waves.get(position, ()))
+        if why is not None:
+            yield position, why
+    why = _run_s(view, 0, accepted)
+    if why is not None:
+        yield None, why
+
+
+def _wave_s(
+    view: RunView, wave: Wave, coming: int, accepted: Sequence[Operation] = ()
+) -> Why | None:
     if wave.allowed is None:
         return None
-    bad, what = view.tally(wave.position).bad + coming, f"wave {wave.spec.name}"
+    what = f"wave {wave.spec.name}"
+    bad = view.tally(wave.position).bad + coming - len(accepted)
     if halting.exceeded(bad, wave.allowed):
         return _over_budget(what, bad, wave.allowed)
-    return _named(what, view.courses[wave.position].tripped(view.run.results_from, coming))
+    return _named(what, _tripped(view, view.courses[wave.position], coming, accepted))
 
 
-def _run_s(view: RunView, coming: int) -> Why | None:
-    bad, allowed = sum(tally.bad for tally in view.tallies()) + coming, allowed_in(view)
+def _run_s(view: RunView, coming: int, accepted: Sequence[Operation] = ()) -> Why | None:
+    bad = sum(tally.bad for tally in view.tallies()) + coming - len(accepted)
+    allowed = allowed_in(view)
     if allowed is not None and halting.exceeded(bad, allowed):
         return _over_budget("the run", bad, allowed)
-    return _named("the run", view.course.tripped(view.run.results_from, coming))
+    return _named("the run", _tripped(view, view.course, coming, accepted))
+
+
+def _tripped(
+    view: RunView, course: Course, coming: int, accepted: Sequence[Operation]
+) -> Why | None:
+    """Say which order of results is broken: with failures that come, or without some there are."""
+    since = view.run.results_from
+    if accepted:
+        return course.tripped_without(since, {op.target.vm_id for op in accepted})
+    return course.tripped(since, coming)
 
 
 def _over_budget(what: str, bad: int, allowed: int) -> Why:

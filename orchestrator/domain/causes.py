@@ -6,29 +6,25 @@ trait of the VM (its image, system, region) is named where those that have it fa
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from orchestrator.domain.model import Trait
 from orchestrator.domain.operation import Operation
 from orchestrator.domain.states import Failed, NeedsHuman, Succeeded, Why
 from orchestrator.domain.tally import is_bad
+from orchestrator.domain.traits import TRAITS
 from orchestrator.domain.view import RunView
 
 _MOST_PATCHES: Final = 3
-_TRAITS: Final[Mapping[str, Callable[[Operation], str]]] = {
-    "image": lambda op: op.target.image,
-    "system": lambda op: op.target.os,
-    "region": lambda op: op.target.region,
-}
-"""Of a VM, known before it is started; the narrowest first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shared:
     """A trait that bad VMs have in common: how many of them, and how the others fared."""
 
-    kind: str
+    kind: Trait
     value: str
     bad: int
     ended: int
@@ -39,12 +35,18 @@ class Shared:
 
 def explained(view: RunView, wave: int | None, why: Why) -> Why:
     """Return a reason to halt, with what the bad VMs of the wave or the run have in common."""
-    ended = [op for op in ended_in(view, wave) if not op.forgiven]
-    bad = [op for op in ended if is_bad(op, view.waves[op.wave].spec)]
+    bad, ended = evidence(view, wave)
     if not bad:
         return why
     told = _one(bad[0]) if len(bad) == 1 else _many(bad, ended)
     return Why(why.code, f"{why.text}; {told}")
+
+
+def evidence(view: RunView, wave: int | None) -> tuple[Sequence[Operation], Sequence[Operation]]:
+    """Return the bad VMs of a wave or the run, and all that have ended there; nobody whom a
+    `resume` or a quarantine accepted."""
+    ended = [op for op in ended_in(view, wave) if not op.forgiven]
+    return [op for op in ended if is_bad(op, view.waves[op.wave].spec)], ended
 
 
 def ended_in(view: RunView, wave: int | None) -> Sequence[Operation]:
@@ -61,7 +63,7 @@ def shared(bad: Sequence[Operation], ended: Sequence[Operation]) -> list[Shared]
     """Return the traits of VMs that at least half of the bad ones share and that fared worse than
     the others, the narrowest kind first."""
     found = []
-    for kind, trait in _TRAITS.items():
+    for kind, trait in TRAITS.items():
         value, number = _commonest(trait(op) for op in bad)
         if not value or number * 2 < len(bad):
             continue
@@ -73,18 +75,13 @@ def shared(bad: Sequence[Operation], ended: Sequence[Operation]) -> list[Shared]
     return found
 
 
-def trait_of(kind: str, op: Operation) -> str:
-    """Return a trait of a VM."""
-    return _TRAITS[kind](op)
-
-
 def _one(op: Operation) -> str:
     code, text = _why(op)
     return f"{op.target.name}: {text}" + (f" ({code})" if code else "")
 
 
 def _many(bad: Sequence[Operation], ended: Sequence[Operation]) -> str:
-    told = [*_of_failures(bad), *(_told(each, len(bad)) for each in shared(bad, ended))]
+    told = [*_of_failures(bad), *(told_of(each, len(bad)) for each in shared(bad, ended))]
     if not told:
         return "the bad VMs have nothing in common that is known here"
     return "in common: " + ", ".join(told)
@@ -100,7 +97,8 @@ def _of_failures(bad: Sequence[Operation]) -> Iterable[str]:
         yield f"{patch} failed ({number} of {len(bad)})"
 
 
-def _told(each: Shared, bad: int) -> str:
+def told_of(each: Shared, bad: int) -> str:
+    """Say what so many bad VMs share, and how those with it and the others fared."""
     inside = f"{each.bad} of {bad}; bad are {each.bad} of {each.ended} there"
     return (
         f"{each.kind} {each.value} ({inside}, {each.bad_others} of {each.ended_others} elsewhere)"

@@ -6,7 +6,7 @@ before anybody planned again.
 
 from bisect import bisect_left, insort
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,7 +21,7 @@ Ending = tuple[datetime, VmId, bool]
 
 def ending_of(op: Operation, spec: WaveSpec) -> Ending | None:
     """Return how an operation counts; None: it has not ended, was never started, or was
-    accepted by a `resume`."""
+    accepted by a `resume` or a quarantine."""
     if op.forgiven or not isinstance(op.state, Succeeded | Failed | NeedsHuman):
         return None
     at = op.state.since if isinstance(op.state, NeedsHuman) else op.state.at
@@ -104,6 +104,15 @@ class Course:
             self._since = since
             self._fold = _folded(self._tolerance, filter(self._counts, self._endings))
         return self._fold.tripped or (self._fold.trip(coming) if coming else None)
+
+    def tripped_without(self, since: datetime | None, vms: Collection[VmId]) -> Why | None:
+        """Say what the endings after `since` would have broken had these VMs not been there."""
+        others = (
+            ending
+            for ending in self._endings
+            if ending[1] not in vms and (since is None or ending[0] > since)
+        )
+        return _folded(self._tolerance, others).tripped
 
     def standing(self) -> tuple[Ending, ...]:
         """Return all endings, for the test that compares a lived view with a fresh one."""

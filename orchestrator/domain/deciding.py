@@ -13,11 +13,13 @@ from orchestrator.domain.decisions import (
     HaltRun,
     OpenWave,
     PauseRun,
+    QuarantineGroup,
 )
 from orchestrator.domain.gate import GateStand, Moment
 from orchestrator.domain.gating import AskApproval, TurnGates, taken_in, told
 from orchestrator.domain.model import Run, RunStatus, Wave, WaveStatus
-from orchestrator.domain.record import DAEMON, Change, Detail, Fact
+from orchestrator.domain.operation import Forgiven, transition
+from orchestrator.domain.record import DAEMON, Change, Detail, Fact, Move
 from orchestrator.domain.reminding import Remind
 from orchestrator.domain.states import Why
 from orchestrator.domain.view import RunView
@@ -39,10 +41,11 @@ def write(view: RunView, decision: Decision, now: datetime) -> Change:
             return Change(run=reminded, facts=(fact,))
         case HaltRun(position, why):
             return halt(view, position, why, DAEMON, now)
-        case PauseRun(why):
-            return restate(view.run, RunStatus.PAUSED, why, DAEMON, now)
-        case ExpireRun(why):
-            return restate(view.run, RunStatus.EXPIRED, why, DAEMON, now)
+        case QuarantineGroup():
+            return _hold_back(view, decision, now)
+        case PauseRun(why) | ExpireRun(why):
+            status = RunStatus.PAUSED if isinstance(decision, PauseRun) else RunStatus.EXPIRED
+            return restate(view.run, status, why, DAEMON, now)
         case CloseRun(status, why):
             closed = replace(_next(view.run), status=status, reason=why.text, closed_at=now)
             return Change(
@@ -123,6 +126,26 @@ def halt(view: RunView, position: int | None, why: Why, actor: str, now: datetim
     )
     fact = Fact(at=now, event="run.halted", actor=actor, why=why, wave=position)
     return Change(run=halted, waves=waves, facts=(fact,))
+
+
+def _hold_back(view: RunView, decision: QuarantineGroup, now: datetime) -> Change:
+    """Go on without a group. People hear of it as of a halt: the fact is their notice."""
+    why = decision.why
+    held = replace(_next(view.run), quarantine=decision.group, reminded_at=now)
+    forgiven = Forgiven(now, why)
+    moves = tuple(
+        Move(before=op, after=transition(op, forgiven), event=forgiven, actor=DAEMON)
+        for op in decision.accepted
+    )
+    fact = Fact(
+        at=now,
+        event="run.quarantined",
+        actor=DAEMON,
+        why=why,
+        wave=decision.wave,
+        detail=decision.counts,
+    )
+    return Change(moves=moves, run=held, facts=(fact,))
 
 
 def restate(

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from orchestrator.domain.gating import AskApproval, TurnGates
-from orchestrator.domain.model import RunStatus
+from orchestrator.domain.model import Quarantine, RunStatus
+from orchestrator.domain.operation import Operation
+from orchestrator.domain.record import Detail
 from orchestrator.domain.reminding import Remind
 from orchestrator.domain.states import Why
 
@@ -45,6 +47,18 @@ class HaltRun:
 
 
 @dataclass(frozen=True, slots=True)
+class QuarantineGroup:
+    """Hold one group of VMs back in the place of a halt; its bad VMs are accepted, and the run goes
+    on with the others."""
+
+    wave: int | None
+    group: Quarantine
+    accepted: tuple[Operation, ...]
+    why: Why
+    counts: Detail
+
+
+@dataclass(frozen=True, slots=True)
 class PauseRun:
     """Nothing of Azure has answered for too long: a person should look."""
 
@@ -71,6 +85,7 @@ Decision = (
     | BakeWave
     | CloseWave
     | HaltRun
+    | QuarantineGroup
     | PauseRun
     | ExpireRun
     | CloseRun

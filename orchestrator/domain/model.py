@@ -98,6 +98,8 @@ class Tolerance(Share):
     rate: Rate | None = None
     strict: bool = False
     """A VM starts only while `in_flight + bad < allowed + 1`."""
+    quarantine: bool = False
+    """In the place of a halt, the one group of VMs that shares the cause is held back."""
 
 
 class Order(StrEnum):
@@ -300,6 +302,23 @@ class Wave:
     gates: tuple[GateStand, ...] = ()
 
 
+class Trait(StrEnum):
+    """What VMs may have in common that is known before they are started; the narrowest first."""
+
+    IMAGE = "image"
+    SYSTEM = "system"
+    REGION = "region"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quarantine:
+    """The group of VMs that a run holds back: those with this trait, and the evidence."""
+
+    kind: Trait
+    value: str
+    reason: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """One execution of a plan. `version` is the compare-and-set of everything about it but its
@@ -322,3 +341,5 @@ class Run:
     version: int = 0
     approved_by: str | None = None
     """Of an emergency run: who allowed that it overrides freezes."""
+    quarantine: Quarantine | None = None
+    """Held back since then, to the end of the run: one group at most."""

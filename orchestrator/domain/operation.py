@@ -141,8 +141,8 @@ class Granted:
 
 @dataclass(frozen=True, slots=True)
 class Forgiven:
-    """A person resumed the run and accepted this failure: it no longer counts against any
-    budget."""
+    """A person resumed the run and accepted this failure, or its group was quarantined: it no
+    longer counts against any budget."""
 
     at: datetime
     why: Why
@@ -176,9 +176,9 @@ class IllegalTransitionError(Exception):
 class Operation:
     """One target inside a run: the only thing with a life of its own.
 
-    `attempt` is 1 + the grants used; `forgiven` is set by a `resume` that accepted this failure;
-    `rank` is its place in the order of starts of its wave; `version` is the compare-and-set of its
-    row.
+    `attempt` is 1 + the grants used; `forgiven` is set by a `resume` or a quarantine that accepted
+    this failure; `rank` is its place in the order of starts of its wave; `version` is the
+    compare-and-set of its row.
     """
 
     run_id: RunId

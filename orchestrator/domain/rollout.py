@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain, islice
 
-from orchestrator.domain import budgets, causes, gating, ramping, reminding, wave_steps
+from orchestrator.domain import (
+    budgets,
+    causes,
+    gating,
+    quarantining,
+    ramping,
+    reminding,
+    wave_steps,
+)
 from orchestrator.domain.decisions import CloseRun, Decision, ExpireRun, HaltRun, PauseRun
 from orchestrator.domain.gating import ReadGate
 from orchestrator.domain.hours import opens_at, shut_for
@@ -21,6 +29,7 @@ from orchestrator.domain.states import (
     Verifying,
     Why,
 )
+from orchestrator.domain.traits import is_held
 from orchestrator.domain.view import RunView, place_of
 from orchestrator.domain.vigil import VISITED_AT_ONCE, Visit
 from orchestrator.domain.words import counted
@@ -74,7 +83,8 @@ class Poll:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """Will not be started any more: the run was cancelled or has expired."""
+    """Will not be started any more: the run was cancelled or has expired, the wave is skipped, or
+    the VM's group is held back."""
 
     op: Operation
     cancelled: bool
@@ -164,7 +174,8 @@ def _about_run(view: RunView, now: datetime) -> Iterator[Decision]:
     broken = budgets.broken(view)
     if broken is not None:
         position, why = broken
-        yield HaltRun(position, causes.explained(view, position, why))
+        held_back = quarantining.instead_of_halt(view, broken)
+        yield held_back or HaltRun(position, causes.explained(view, position, why))
         return
     since = view.unreachable_since
     if status is RunStatus.OPEN and since is not None and view.silence >= UNREACHABLE_FOR:
@@ -183,7 +194,9 @@ def _finished(view: RunView) -> bool:
 def _steer_waves(view: RunView, now: datetime) -> Iterator[Decision]:
     wave = current_wave(view)
     if wave is not None:
-        yield from wave_steps.steer(view, wave, now, may_open=takes_starts(view))
+        # The wave's VMs are counted as it opens: those of the group are skipped by then.
+        may_open = takes_starts(view) and not quarantining.unskipped(view)
+        yield from wave_steps.steer(view, wave, now, may_open=may_open)
     elif not view.in_hand and all(tally.settled for tally in view.tallies()):
         yield CloseRun(RunStatus.PASSED, Why("passed", "every wave passed"))
 
@@ -230,6 +243,7 @@ def _drops(view: RunView) -> Iterator[Drop]:
         for op in islice(view.queued(), AT_ONCE):
             yield Drop(op, cancelled, Why(word, view.run.reason or "the run's deadline came first"))
         return
+    yield from _held_back(view)
     skipped = {
         position: wave.reason
         for position, wave in view.waves.items()
@@ -239,6 +253,16 @@ def _drops(view: RunView) -> Iterator[Drop]:
         left = (op for op in view.queued() if op.wave in skipped)
         for op in islice(left, AT_ONCE):
             yield Drop(op, cancelled=False, why=Why("by_skip", skipped[op.wave]))
+
+
+def _held_back(view: RunView) -> Iterator[Drop]:
+    """Yield the VMs of the quarantined group that have not begun, whatever their wave."""
+    group = view.run.quarantine
+    if group is None or not quarantining.unskipped(view):
+        return
+    left = (op for op in view.queued() if is_held(group, op))
+    for op in islice(left, AT_ONCE):
+        yield Drop(op, cancelled=False, why=Why("quarantined", group.reason))
 
 
 def takes_starts(view: RunView) -> bool:
@@ -293,7 +317,8 @@ def _starts(view: RunView, now: datetime) -> Iterator[Start]:
     probes = [op for op in view.probes(wave.position, now, doubted) if _may_probe(view, op)]
     first = probes[:1]  # one by one: the next plan sees which slots it has taken
     ready = view.ready(wave.position, slots - len(first), now, doubted, beside=first)
-    yield from map(Start, chain(first, ready))
+    group = view.run.quarantine
+    yield from (Start(op) for op in chain(first, ready) if not is_held(group, op))
 
 
 def _hands(view: RunView, wave: Wave) -> int:
@@ -306,6 +331,9 @@ def _hands(view: RunView, wave: Wave) -> int:
 def hindrance(view: RunView, op: Operation) -> str | None:
     """Say why a VM that holds its slot may not be submitted after all, or None: what has happened
     since it was begun counts too, although no decision about it may be written yet."""
+    group = view.run.quarantine
+    if group is not None and is_held(group, op):
+        return group.reason
     broken = budgets.broken(view, foreseen=True)
     if broken is not None:
         return broken[1].text

@@ -21,7 +21,7 @@ from orchestrator.domain.states import (
     Verifying,
 )
 from orchestrator.domain.view import RunView
-from orchestrator.domain.waits import Hold, holds
+from orchestrator.domain.waits import Hold, holds, way_back
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +76,8 @@ def _rest(view: RunView, op: Operation) -> Iterator[Hold]:
             ends = f'orchestrator resolve {act} --as succeeded|failed|not-started --because "…"'
         case Failed(why=why):
             ends = f'orchestrator retry {act} --because "…"'
+        case Skipped(why=why) if why.code == "quarantined":
+            ends = f"in a new run: {way_back(view.run.id)}"
         case Skipped(why=why):
             ends = "no more in this run; a later one takes it"
         case Succeeded(why=why) | Cancelled(why=why):

@@ -43,6 +43,7 @@ from orchestrator.domain.states import (
     Why,
 )
 from orchestrator.domain.tally import is_bad
+from orchestrator.domain.traits import is_held
 from orchestrator.domain.view import RunView
 from orchestrator.domain.words import counted
 
@@ -120,7 +121,9 @@ def _retry(view: RunView, act: Act, now: datetime) -> tuple[Change, str]:
             "nothing to do: the run takes no more starts; open a new run with these VMs",
         )
     meant = [
-        op for op in chosen(view, act) if isinstance(op.state, Failed) and op.wave == wave.position
+        op
+        for op in chosen(view, act)
+        if isinstance(op.state, Failed) and op.wave == wave.position and _may_start(view, op)
     ]
     if not meant:
         return Change(), f"nothing to do: no failed VM of wave {wave.spec.name} is meant"
@@ -153,6 +156,11 @@ def _resolved(view: RunView, op: Operation, act: Act, why: Why, now: datetime) -
             return _move(op, Broke(now, FailureClass.UNRESOLVED, why), act)
 
 
+def _may_start(view: RunView, op: Operation) -> bool:
+    """A VM of the group that is held back starts in another run only."""
+    return not is_held(view.run.quarantine, op)
+
+
 def _takes_starts(view: RunView, op: Operation) -> bool:
     wave = current_wave(view)
     return (
@@ -160,6 +168,7 @@ def _takes_starts(view: RunView, op: Operation) -> bool:
         and view.run.status in _STEERABLE
         and wave is not None
         and op.wave == wave.position
+        and _may_start(view, op)
     )
 
 

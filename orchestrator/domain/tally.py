@@ -3,9 +3,10 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from orchestrator.domain.model import Warnings, WaveSpec
+from orchestrator.domain.model import Trait, Warnings, WaveSpec
 from orchestrator.domain.operation import Operation
 from orchestrator.domain.states import STATE_NAMES, Failed, InFlight, NeedsHuman, Outcome, Succeeded
+from orchestrator.domain.traits import traits_of
 
 
 def label(op: Operation) -> str:
@@ -17,8 +18,8 @@ def label(op: Operation) -> str:
 
 
 def is_bad(op: Operation, spec: WaveSpec) -> bool:
-    """Tell whether an operation counts against the budget (design 7). What a `resume` forgave does
-    not."""
+    """Tell whether an operation counts against the budget (design 7). What a `resume` or a
+    quarantine forgave does not."""
     match op.state:
         case Failed() | NeedsHuman():
             return not op.forgiven
@@ -35,10 +36,16 @@ class Tally:
     labels: Counter[str] = field(default_factory=Counter)
     bad: int = 0
     in_flight: int = 0
+    waiting: Counter[tuple[Trait, str]] = field(default_factory=Counter)
+    """How many that were not begun have each trait, by its kind and value."""
 
     def count(self, op: Operation, spec: WaveSpec, sign: int = 1) -> None:
         """Add an operation, or take it away again with `sign` -1."""
-        self.labels[label(op)] += sign
+        word = label(op)
+        self.labels[word] += sign
+        if word == "queued":
+            for trait in traits_of(op):
+                self.waiting[trait] += sign
         self.bad += sign * is_bad(op, spec)
         self.in_flight += sign * isinstance(op.state, InFlight)
 

@@ -8,10 +8,11 @@ from datetime import datetime
 
 from orchestrator.domain import budgets, gating, ramping
 from orchestrator.domain.hours import next_for, shut_for
-from orchestrator.domain.model import RunStatus, Wave, WaveStatus
+from orchestrator.domain.model import RunId, RunStatus, Wave, WaveStatus
 from orchestrator.domain.operation import Operation
 from orchestrator.domain.rollout import current_wave
 from orchestrator.domain.states import Queued
+from orchestrator.domain.traits import is_held
 from orchestrator.domain.view import RunView, place_of
 from orchestrator.domain.words import counted
 
@@ -38,7 +39,7 @@ def holds(view: RunView, op: Operation, now: datetime) -> Iterator[Hold]:
     """Yield everything that keeps a queued VM from being started, what comes first in the plan
     first; at least one."""
     found = False
-    for each in (*_run_s(view), *_wave_s(view, op), *_its_own(view, op, now)):
+    for each in (*_run_s(view), *_group_s(view, op), *_wave_s(view, op), *_its_own(view, op, now)):
         found = True
         yield each
     if not found:
@@ -50,6 +51,11 @@ _TURN = Hold(
     text="it is their turn: the daemon that drives the run starts them as fast as Azure allows",
     ends="by itself, where a daemon runs",
 )
+
+
+def way_back(run_id: RunId) -> str:
+    """Return the command that starts what a run has held back."""
+    return f'orchestrator retry {run_id} --reason quarantined --because "…"'
 
 
 def _run_s(view: RunView) -> Iterator[Hold]:
@@ -64,6 +70,14 @@ def _run_s(view: RunView) -> Iterator[Hold]:
         lasting = run.status in {RunStatus.PAUSED, RunStatus.HALTED}
         ends = f"orchestrator resume {run.id}" if lasting else "never: the run starts nothing more"
         yield Hold(code=f"run_{run.status}", text=f"the run is {run.status}{reason}", ends=ends)
+
+
+def _group_s(view: RunView, op: Operation) -> Iterator[Hold]:
+    """Say what holds the VMs of the operation's group."""
+    group = view.run.quarantine
+    if group is not None and is_held(group, op):
+        ends = f"never in this run: {way_back(view.run.id)}"
+        yield Hold(code="quarantined", text=group.reason, ends=ends)
 
 
 def _wave_s(view: RunView, op: Operation) -> Iterator[Hold]:

@@ -13,7 +13,7 @@ from typing import Final
 from pydantic import TypeAdapter
 
 from orchestrator.domain.gate import GateStand
-from orchestrator.domain.model import Hours, PlanSpec, Share, VmId, WaveSpec
+from orchestrator.domain.model import Hours, PlanSpec, Quarantine, Share, VmId, WaveSpec
 from orchestrator.domain.window import needed
 
 Tags = tuple[tuple[str, str], ...]
@@ -49,6 +49,11 @@ def _gates() -> TypeAdapter[tuple[GateStand, ...]]:
 @cache
 def _share() -> TypeAdapter[Share]:
     return TypeAdapter(Share)
+
+
+@cache
+def _quarantine() -> TypeAdapter[Quarantine]:
+    return TypeAdapter(Quarantine)
 
 
 def plan_text(plan: PlanSpec) -> str:
@@ -140,3 +145,14 @@ def share_text(share: Share | None) -> str | None:
 def share_from(text: str | None) -> Share | None:
     """Read a number of VMs. Raises `ValueError` where the text is none."""
     return None if text is None else _share().validate_json(text)
+
+
+def quarantine_text(group: Quarantine | None) -> str | None:
+    """Write the group that a run holds back; nothing for none."""
+    return None if group is None else _quarantine().dump_json(group).decode()
+
+
+@lru_cache(maxsize=100)  # each intent asks, and the few open runs have one text each
+def quarantine_from(text: str | None) -> Quarantine | None:
+    """Read the group that a run holds back. Raises `ValueError` where the text is none."""
+    return None if text is None else _quarantine().validate_json(text)

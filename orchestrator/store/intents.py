@@ -2,8 +2,8 @@
 
 Whatever forbids a start is read in the intent's own transaction (design 5.2): the lease, the run
 and its wave, the fleet-wide brake, whether the database is believed, the wave's hours and the
-freezes, who holds the VM, whether the attempt is allowed, and what limits and strict budgets bear.
-What is refused has written nothing.
+freezes, the group that is held back, who holds the VM, whether the attempt is allowed, and what
+limits and strict budgets bear. What is refused has written nothing.
 """
 
 from collections.abc import Container, Mapping, Sequence
@@ -17,9 +17,10 @@ from sqlalchemy import Connection, Row, bindparam, exists, select, true
 from sqlalchemy.exc import IntegrityError
 
 from orchestrator.domain.bounds import Bounds
-from orchestrator.domain.model import RunId, VmId
+from orchestrator.domain.model import Quarantine, RunId, VmId
 from orchestrator.domain.operation import Intended, Operation
 from orchestrator.domain.record import Change, Lease, Move
+from orchestrator.domain.traits import is_held
 from orchestrator.domain.window import beyond
 from orchestrator.ports import Refused, Saved, Stale
 from orchestrator.store import (
@@ -42,6 +43,7 @@ _run, _wave, _hours = schema.run, schema.wave, schema.hours
 _DOORS: Final = (
     select(
         _run.c.status.label("run"),
+        _run.c.quarantine,
         _wave.c.status.label("wave"),
         _wave.c.name,
         *brakes.COLUMNS,
@@ -109,6 +111,7 @@ class _Door:
     """What stands in the way of a run's intents, read and locked for all of them together."""
 
     closed: Mapping[int, Refused | None]
+    group: Quarantine | None
     versions: dict[VmId, int]
     holders: Mapping[VmId, RunId]
     taken: Container[tuple[VmId, int]]
@@ -116,8 +119,10 @@ class _Door:
     @classmethod
     def read(cls, connection: Connection, run_id: RunId, moves: Sequence[Move]) -> "_Door":
         waves = sorted({move.before.wave for move in moves})
+        rows = {wave: _locked(connection, run_id, wave) for wave in waves}
         return cls(
-            closed={wave: _closed(connection, run_id, wave, moves) for wave in waves},
+            closed={wave: _closed(connection, row, wave, moves) for wave, row in rows.items()},
+            group=documents.quarantine_from(rows[waves[0]].quarantine),
             versions=operations.versions(connection, run_id, moves),
             holders=operations.holders(connection, run_id, moves),
             taken=attempts.taken(connection, run_id, [move.before for move in moves]),
@@ -131,7 +136,17 @@ class _Door:
         if (stale := operations.stale(self.versions, [move])) is not None:
             # Repeated because the answer to its COMMIT was lost: it is there already.
             return Saved() if attempts.is_there(connection, event.attempt) else stale
-        return self.closed[op.wave] or self._busy(op) or self._no_attempt_left(connection, op)
+        return (
+            self.closed[op.wave]
+            or self._held_back(op)
+            or self._busy(op)
+            or self._no_attempt_left(connection, op)
+        )
+
+    def _held_back(self, op: Operation) -> Refused | None:
+        if self.group is None or not is_held(self.group, op):
+            return None
+        return Refused("quarantined", self.group.reason)
 
     def _busy(self, op: Operation) -> Refused | None:
         other = self.holders.get(op.target.vm_id)
@@ -149,12 +164,16 @@ class _Door:
         return None
 
 
+def _locked(connection: Connection, run_id: RunId, wave: int) -> Row[*tuple[Any, ...]]:
+    """Lock the run, the wave and the brake against a halt, and read how they stand."""
+    return connection.execute(_DOORS, {"the_run": run_id, "the_position": wave}).one()
+
+
 def _closed(
-    connection: Connection, run_id: RunId, wave: int, moves: Sequence[Move]
+    connection: Connection, row: Row[*tuple[Any, ...]], wave: int, moves: Sequence[Move]
 ) -> Refused | None:
-    """Lock the run, the wave and the brake against a halt, and see that all let VMs start, that
-    the database may be believed, and that the wave's hours and the freezes let start now."""
-    row = connection.execute(_DOORS, {"the_run": run_id, "the_position": wave}).one()
+    """See that the run, the wave and the brake let VMs start, that the database may be believed,
+    and that the wave's hours and the freezes let start now."""
     if (safe_mode := incarnation.from_row(row)) is not None:
         return Refused("safe_mode", safe_mode.text)
     if (brake := brakes.from_row(row)) is not None:

@@ -50,7 +50,7 @@ _RUNS: Final = _view(
     "run_id plan status reason config_hash opened_at:time closed_at:time",
     "waves:number waves_passed:number vms:number",
     _COUNTS,
-    "reminded_at:time",
+    "reminded_at:time quarantine",
 )
 _WAVES: Final = _view(
     "v_waves",

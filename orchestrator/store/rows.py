@@ -15,6 +15,7 @@ Values = dict[str, Any]
 
 RUN_MOVES: Final = (
     "status", "reason", "version", "deadline_at", "closed_at", "results_from", "reminded_at",
+    "quarantine",
 )  # fmt: skip
 """The columns of a run that may change after it was opened."""
 WAVE_MOVES: Final = (
@@ -42,7 +43,10 @@ def run_to_row(run: Run) -> Values:
 
 def run_moving_parts(run: Run) -> Values:
     """Return the columns of a run that may change after it was opened."""
-    return {name: getattr(run, name) for name in RUN_MOVES}
+    return {
+        **{name: getattr(run, name) for name in RUN_MOVES},
+        "quarantine": documents.quarantine_text(run.quarantine),
+    }
 
 
 def run_from_row(row: Row) -> Run:
@@ -62,6 +66,7 @@ def run_from_row(row: Row) -> Run:
         reminded_at=row["reminded_at"],
         version=row["version"],
         approved_by=row.get("approved_by"),
+        quarantine=documents.quarantine_from(row["quarantine"]),
     )
 
 

@@ -60,6 +60,7 @@ run = Table(
     time("closed_at", null=True),
     time("results_from", null=True),
     time("reminded_at", null=True),
+    text("quarantine", null=True),  # a JSON document
     only(Index("uq_run_plan_open", "plan", unique=True), "closed_at IS NULL AND parent IS NULL"),
     Index("ix_run_opened_at", "opened_at"),
 )

@@ -24,7 +24,8 @@ SELECT
     COUNT(*) FILTER (WHERE o.outcome = 'failed') AS failed,
     COUNT(*) FILTER (WHERE o.outcome = 'skipped') AS skipped,
     COUNT(*) FILTER (WHERE o.outcome = 'cancelled') AS cancelled,
-    r.reminded_at AS reminded_at
+    r.reminded_at AS reminded_at,
+    r.quarantine AS quarantine
 FROM run r
 LEFT JOIN operation o ON o.run_id = r.id
 GROUP BY r.id

@@ -39,7 +39,7 @@ COUNTS = (
 )
 PROMISED = {  # as the design writes them
     "v_runs": "run_id, plan, status, reason, config_hash, opened_at, closed_at, waves,"
-    f" waves_passed, vms, {COUNTS}, reminded_at",
+    f" waves_passed, vms, {COUNTS}, reminded_at, quarantine",
     "v_waves": "run_id, position, wave, status, reason, opened_at, baking_until, closed_at,"
     f" allowed_failures, vms, in_flight, {COUNTS}, max_parallel, approval, asked_at, approved_at,"
     " approved_by, gates",
