@@ -38,8 +38,8 @@ def instead_of_halt(view: RunView, broken: Broken) -> QuarantineGroup | None:
             if is_held(group, op) and is_bad(op, view.waves[op.wave].spec)
         )
         if next(budgets.all_broken(view, accepted), None) is None:
-            told = {"kind": group.kind, "value": group.value, "accepted": len(accepted)}
-            return QuarantineGroup(broken[0], group, accepted, why, {**counts, **told})
+            told = {**counts, "accepted": len(accepted)}
+            return QuarantineGroup(broken[0], group, accepted, why, told)
     return None
 
 
@@ -62,7 +62,7 @@ def _groups(view: RunView, broken: Broken) -> Iterator[_Group]:
     wave, broke = broken
     if (group := view.run.quarantine) is not None:
         text = f"more VMs of {group.kind} {group.value} broke, begun before; {broke.text}"
-        yield group, Why("quarantined", text), {}
+        yield group, Why("quarantined", text), {"kind": group.kind, "value": group.value}
         return
     bad, ended = causes.evidence(view, wave)
     for each in causes.shared(bad, ended):

@@ -322,7 +322,7 @@ class RunView:
         """Return everything derived, for the test that compares a lived view with a fresh one."""
         return {
             "tallies": {
-                position: (dict(+t.labels), t.bad, t.in_flight)
+                position: (dict(+t.labels), t.bad, t.in_flight, dict(+t.waiting))
                 for position, t in self._tallies.items()
             },
             "crowds": dict(+self._crowds),
