@@ -156,6 +156,8 @@ BAD_PLAN_KEYS = [
     ("allow_failures: {in_a_row: 0}", "allow_failures.in_a_row", "less than 1", "least 1"),
     ("allow_failures: {budget: loose}", "allow_failures.budget", "strict", "strict"),
     ("allow_failures: {budget: strict}", "allow_failures", "without a number", "count or percent"),
+    ("allow_failures: {quarantine: true}", "allow_failures", "could break", "count, percent"),
+    ("allow_failures: {count: 1, quarantine: image}", "allow_failures.quarantine", "", "true"),
     ("allow_failures: {rate: {last: 5}}", "allow_failures.rate.percent", "missing", "percent"),
     (
         "allow_failures: {rate: {percent: 5, last: 5, min_sample: 6}}",

@@ -23,6 +23,8 @@ def the_plan(tmp_path, keys):
         ("{percent: 2.5%}", Tolerance(percent=2.5)),
         ("{count: 3, in_a_row: 2}", Tolerance(count=3, in_a_row=2)),
         ("{percent: 2, budget: strict}", Tolerance(percent=2, strict=True)),
+        ("{count: 3, quarantine: true}", Tolerance(count=3, quarantine=True)),
+        ("{in_a_row: 3, quarantine: false}", Tolerance(in_a_row=3)),
         ("{rate: {percent: 30}}", Tolerance(rate=Rate(percent=30))),
         (
             "{rate: {percent: 30%, last: 9, min_sample: 4}}",
@@ -38,6 +40,11 @@ def test_allow_failures_is_what_its_wave_or_plan_says(tmp_path, written, toleran
 def test_a_wave_may_be_strict_about_the_default_of_its_size(tmp_path):
     found = the_wave(tmp_path, "allow_failures: {budget: strict}").allow_failures
     assert found == Tolerance(strict=True)
+
+
+def test_a_wave_may_hold_a_group_back_by_the_default_of_its_size(tmp_path):
+    found = the_wave(tmp_path, "allow_failures: {quarantine: true}").allow_failures
+    assert found == Tolerance(quarantine=True)
 
 
 def test_every_plan_has_the_limits_of_the_file(tmp_path):

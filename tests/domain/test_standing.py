@@ -11,10 +11,12 @@ from orchestrator.domain.model import (
     GroupLimit,
     Hours,
     Limits,
+    Quarantine,
     RunStatus,
     Share,
     Tolerance,
     Tracking,
+    Trait,
     WaveStatus,
     Window,
 )
@@ -157,6 +159,10 @@ SITUATIONS = {
         lambda: a_view(Failed(EPOCH, FailureClass.GUEST, Why("guest", "1 patch failed"))),
         "orchestrator retry monthly-1 ",
     ),
+    "quarantined": (
+        lambda: a_view(Skipped(EPOCH, Why("quarantined", "held back: image a:b:old"))),
+        "orchestrator retry monthly-1 --reason quarantined",
+    ),
     "not_running": (lambda: a_view(Skipped(EPOCH, Why("not_running", "off"))), "a later one"),
     "cancelled": (lambda: a_view(Cancelled(EPOCH, Why("cancelled", "by ann"))), "it has ended"),
     "succeeded": (
@@ -175,6 +181,16 @@ def test_each_situation_is_named_with_what_would_end_it(code):
     assert found.holds[0].code == code
     assert ends in found.holds[0].ends
     assert found.holds[0].text
+
+
+def test_a_queued_vm_of_the_group_that_is_held_back_names_it_before_its_wave():
+    view = a_view(waves=((a_wave("one"), 1), (a_wave("two"), 1)))
+    group = Quarantine(kind=Trait.REGION, value="westeurope", reason="held back: region westeurope")
+    view.run = replace(view.run, quarantine=group)
+    last = list(view.ops.values())[-1]
+    found = standing(view, last, NOW).holds
+    assert [hold.code for hold in found] == ["quarantined", "wave_before"]
+    assert "--reason quarantined" in found[0].ends
 
 
 def test_a_ramp_says_its_present_step():

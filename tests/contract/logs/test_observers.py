@@ -53,7 +53,13 @@ def test_a_failure_that_was_forgiven_is_no_new_alarm(lines: Lines, observer: Log
 
 
 @pytest.mark.parametrize(
-    ("event", "level"), [("wave.opened", "info"), ("run.halted", "warning"), ("run.opened", "info")]
+    ("event", "level"),
+    [
+        ("wave.opened", "info"),
+        ("run.halted", "warning"),
+        ("run.quarantined", "warning"),
+        ("run.opened", "info"),
+    ],
 )
 def test_a_fact_is_one_line_under_its_own_name(lines: Lines, observer: Log, event, level):
     why = Why("budget", "4 of 3 allowed")
