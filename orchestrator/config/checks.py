@@ -93,7 +93,7 @@ def cautions(root: Node, plans: Sequence[ConfiguredPlan]) -> list[Problem]:
     found = []
     for position, plan in enumerate(plans):
         path = ("plans", position)
-        told = (*_about_waves(plan), *_about_selections(plan))
+        told = (*_about_waves(plan), *_about_selections(plan), *_about_quarantines(plan))
         told += (*_about_durations(plan), *_about_patches(plan))
         for key, message, fix in (*told, *_about_schedule(plan)):
             found.append(problem_at(find(root, (*path, *key)), message, fix))
@@ -137,6 +137,19 @@ def _taken(earlier: WaveSpec, wave: WaveSpec) -> tuple[str, str] | None:
         message = f"{counted(both, 'VM')} listed here belong to {first}, which lists them first"
         return message, "list each VM once"
     return None
+
+
+def _about_quarantines(plan: ConfiguredPlan) -> Iterator[Caution]:
+    """What halts at the first bad VM never sees what two of them share."""
+    spec = plan.spec
+    waves = [(("waves", n), wave.allow_failures) for n, wave in enumerate(spec.waves)]
+    for path, tolerance in (((), spec.allow_failures), *waves):
+        if tolerance is None or not tolerance.quarantine:
+            continue
+        if tolerance.count == 0 or tolerance.in_a_row == 1:
+            message = "the first bad VM breaks this budget: two are needed to see a group"
+            fix = "tolerate one at least, or delete this key"
+            yield (*path, "allow_failures", "quarantine"), message, fix
 
 
 def _about_durations(plan: ConfiguredPlan) -> Iterator[Caution]:
