@@ -21,7 +21,7 @@ from orchestrator.domain.operation import (
     Passed,
     transition,
 )
-from orchestrator.domain.record import Move
+from orchestrator.domain.record import Fact, Move
 from orchestrator.domain.states import (
     STATE_NAMES,
     Failed,
@@ -285,6 +285,12 @@ def test_a_thousand_strange_words_make_no_thousand_series(metrics: Metrics):
         metrics.asked(f"kind-{number}", f"code-{number}", 1)
         metrics.troubled(f"place-{number}", f"reason-{number}")
     assert metrics.text().count(b"\n") < 200
+
+
+def test_a_group_that_is_held_back_is_counted_and_a_halt_is_none(metrics: Metrics):
+    for event in ("run.quarantined", "run.halted"):
+        metrics.noted(RUN, Fact(at=EPOCH, event=event, actor="daemon", why=WHY))
+    assert value(metrics, "quarantines_total") == 1
 
 
 def test_crashes_lateness_and_commits_are_measured(metrics: Metrics):
