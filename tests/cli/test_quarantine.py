@@ -36,7 +36,7 @@ def prepared(folder):
 
 def said(capsys, *words) -> str:
     assert run(list(words)) == 0
-    return capsys.readouterr().out
+    return str(capsys.readouterr().out)
 
 
 def test_status_says_which_group_is_held_back(tmp_path, capsys):

@@ -47,6 +47,19 @@ def test_a_wave_may_hold_a_group_back_by_the_default_of_its_size(tmp_path):
     assert found == Tolerance(quarantine=True)
 
 
+@pytest.mark.parametrize("budget", ["count: 0", "count: 3, in_a_row: 1"])
+def test_a_budget_that_breaks_before_a_group_shows_is_warned_of(tmp_path, budget):
+    """In a wave and in a plan, at the line where it stands."""
+    said = f"allow_failures: {{{budget}, quarantine: true}}"
+    wave = f"plans:\n- name: p\n  waves:\n  - select: {{ids: {VM}}}\n    {said}\n"
+    plan = f"plans:\n- name: p\n  {said}\n  waves: [{{select: {{ids: {VM}}}}}]\n"
+    for text, line in ((wave, 5), (plan, 3)):
+        (warning,) = loaded(tmp_path, text).warnings
+        assert (warning.line, "two are needed" in warning.message) == (line, True)
+        assert warning.key.endswith("allow_failures.quarantine")
+        assert warning.fix
+
+
 def test_every_plan_has_the_limits_of_the_file(tmp_path):
     plans = "plans: [{name: a, waves: [{select: {tags: {r: a}}}]}]\n"
     said = 'limits: {in_flight: 400, per: {zone: 50%, subscription: 9, "tag:Cluster": 1}}\n'

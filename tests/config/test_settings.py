@@ -319,16 +319,6 @@ WARNED = [
         "either the day of the month or the weekday",
     ),
     (
-        f"waves: [{WAVE}, allow_failures: {{count: 0, quarantine: true}}}}]",
-        "plans[p].waves[1].allow_failures.quarantine",
-        "two are needed to see a group",
-    ),
-    (
-        f"allow_failures: {{in_a_row: 1, quarantine: true}}, waves: [{WAVE}}}]",
-        "plans[p].allow_failures.quarantine",
-        "two are needed to see a group",
-    ),
-    (
         f"schedule: {{cron: '* 2 * * TUE'}}, waves: [{WAVE}}}]",
         "plans[p].schedule.cron",
         "every minute",

@@ -74,7 +74,8 @@ def a_sick_walk(
     rows = a_snapshot(*waves)
     ops = [_imaged(op, rng, images) for op in rows.operations]
     walk = Sick(rng, RunView(replace(rows, operations=tuple(ops))), calm=calm)
-    return walked(walk, length, acts=acts, until=_is_closed if acts else _is_over)
+    walked(walk, length, acts=acts, until=_is_closed if acts else _is_over)
+    return walk
 
 
 def _imaged(op: Operation, rng: Random, images) -> Operation:

@@ -25,12 +25,13 @@ HOLDS = Quarantine(kind=Trait.IMAGE, value=OLD, reason="held back")
 def a_state(word: str, at: int) -> s.State:
     """Return a state of a VM that got there so many minutes after the first."""
     then = EPOCH + minutes(at)
-    return {
+    stands: dict[str, s.State] = {
         GOOD: s.Succeeded(then, s.Outcome.SUCCEEDED, WHY),
         BAD: s.Failed(then, s.FailureClass.GUEST, WHY),
         QUEUED: s.Queued(),
         READY: s.Preparing(then),
-    }[word]
+    }
+    return stands[word]
 
 
 def a_view(*waves, tolerance=None, allowed=1, whole=None, group=None) -> RunView:
