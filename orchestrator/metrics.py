@@ -31,7 +31,7 @@ from orchestrator.domain.record import Fact, Move
 from orchestrator.domain.states import STATE_NAMES, Failed, NeedsHuman, Outcome, Succeeded
 from orchestrator.domain.tally import Tally
 
-_KINDS: Final = {"submit", "poll", "look", "trace", "list"}
+_KINDS: Final = {"submit", "restart", "poll", "look", "trace", "list"}
 _CODES: Final = {
     *("200", "201", "202", "204", "301", "302", "307", "308", "400", "401", "403", "404", "405"),
     *("407", "408", "409", "410", "412", "413", "415", "422", "429", "431"),

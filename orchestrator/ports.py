@@ -106,6 +106,17 @@ class Order:
     timeout: timedelta
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestartOrder:
+    """One restart to ask for: the single POST of one intent."""
+
+    vm_id: VmId
+    attempt: AttemptId
+    send_by: float
+    """On the monotonic clock: later than this, not one byte may be written."""
+    timeout: timedelta
+
+
 class OutOfReachError(Exception):
     """Something outside does not answer as it should. The message is one sentence for people."""
 
@@ -140,6 +151,10 @@ class Arm(Inventory, Protocol):
     async def install(self, order: Order) -> SubmitAnswer:
         """Send one POST installPatches, once, with no retry at any layer. Never cancel it: its
         answer would be lost."""
+
+    async def restart(self, order: RestartOrder) -> SubmitAnswer:
+        """Send one POST restart, once, with no retry at any layer (azure-facts 1.7). Never cancel
+        it: its answer would be lost."""
 
     async def poll(self, tracker: Tracker) -> PollAnswer:
         """Read an operation once (and its final result, when the status answer did not carry
@@ -269,7 +284,8 @@ class Store(Protocol):
     async def intend(
         self, lease: Lease, move: Move, bounds: Bounds = UNBOUNDED
     ) -> Saved | Refused | Stale:
-        """Commit an intent: `move` goes from preparing to submitting.
+        """Commit an intent: `move` goes from preparing to submitting, or of a restart from
+        reboot_queued to rebooting.
 
         In one transaction: the rows of the run, its wave and the brake are locked (shared), the
         brake is seen to be off, the database to be believed, the run and the wave to be open, the

@@ -9,12 +9,12 @@ POST is sent once; nothing here repeats it, and cancelling it does not lose its 
 
 import asyncio
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import count
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 from uuid import uuid4
 
 from orchestrator import __version__
@@ -44,7 +44,6 @@ from orchestrator.domain.answer import (
     Throttled,
     TraceAnswer,
     Traced,
-    TracedMany,
     Tracker,
     Unauthenticated,
     Unreadable,
@@ -53,7 +52,7 @@ from orchestrator.domain.answer import (
 from orchestrator.domain.inventory import Machine
 from orchestrator.domain.model import VmId
 from orchestrator.domain.pools import Call
-from orchestrator.ports import Clock, Meter, Observer, Order
+from orchestrator.ports import Clock, Meter, Observer, Order, RestartOrder
 
 DEFAULT_API_VERSION: Final = "2025-04-01"
 READ_SECONDS: Final = 30.0
@@ -71,7 +70,6 @@ class _NoToken:
 
 _Heard = Exchanged | guard.Refused | _NoToken
 _ENDLESS: Final = Unreadable(reason="Resource Graph's answer does not end")
-_SPOILT: Final = Unreadable(reason="Resource Graph's answer has a row of the VM without an id")
 
 
 class _Page(Protocol):
@@ -126,7 +124,17 @@ class ArmClient:
         A cancelled caller gets the answer all the same, after at most the order's time; its task's
         `cancelling()` still says that it was asked to stop.
         """
-        sending = asyncio.create_task(self._submit(order))
+        body, headers = orders.install_body(order), {"content-type": "application/json"}
+        return await self._unbroken(
+            self._submit(Call.SUBMIT, order, "/installPatches", body, headers)
+        )
+
+    async def restart(self, order: RestartOrder) -> SubmitAnswer:
+        """Send one POST restart, once. A cancelled caller gets the answer all the same."""
+        return await self._unbroken(self._submit(Call.RESTART, order, "/restart", b"", {}))
+
+    async def _unbroken(self, request: Coroutine[Any, Any, SubmitAnswer]) -> SubmitAnswer:
+        sending = asyncio.create_task(request)
         while not sending.done():
             with suppress(asyncio.CancelledError):
                 await asyncio.wait({sending})
@@ -188,7 +196,9 @@ class ArmClient:
         )
         if not isinstance(pages, _Pages):
             return pages
-        return _of_many(pages, vm_ids) if pages.whole else _ENDLESS
+        if not pages.whole:
+            return _ENDLESS
+        return graph.of_many(pages.read, vm_ids, pages.skew)
 
     async def sweep(
         self, subscriptions: Sequence[str], since: datetime, *, running: bool
@@ -237,20 +247,24 @@ class ArmClient:
         """List the subscriptions that can be read. Raises `InventoryError`."""
         return await self._inventory.subscriptions()
 
-    async def _submit(self, order: Order) -> SubmitAnswer:
+    async def _submit(
+        self,
+        call: Call,
+        order: Order | RestartOrder,
+        action: str,
+        body: bytes,
+        headers: Mapping[str, str],
+    ) -> SubmitAnswer:
         subscription = orders.subscription_of(order.vm_id)
         request = Request(
             method="POST",
-            url=orders.vm_url(self._cloud, order.vm_id, self._api_version, "/installPatches"),
-            headers={
-                "content-type": "application/json",
-                "x-ms-client-request-id": order.attempt,
-            },
-            body=orders.install_body(order),
+            url=orders.vm_url(self._cloud, order.vm_id, self._api_version, action),
+            headers={**headers, "x-ms-client-request-id": order.attempt},
+            body=body,
             timeout=order.timeout.total_seconds(),
             send_by=order.send_by,
         )
-        match await self._ask(Call.SUBMIT, request, guard.compute(subscription)):
+        match await self._ask(call, request, guard.compute(subscription)):
             case HttpReply() as reply:
                 answer = wire.submitted(reply, self._cloud, subscription)
                 self._report(reply, answer)
@@ -334,17 +348,6 @@ class ArmClient:
         unused = isinstance(answer, Taken) and not answer.tracker.status_url
         if unused and "azure-asyncoperation" in reply.headers:
             self._observer.troubled("arm", "Azure sent a status URL that may not be asked")
-
-
-def _of_many(pages: "_Pages[graph.PageOfMany]", vm_ids: Collection[VmId]) -> TracedMany:
-    unread = {vm for page in pages.read for vm in page.unread}
-    answers: dict[VmId, Traced | Unreadable] = {}
-    for vm in vm_ids:
-        shown = [trace for page in pages.read for trace in page.traces.get(vm, ())]
-        traces = {trace.activity: trace for trace in shown}
-        known = Traced(traces=tuple(traces.values()), skew=pages.skew)
-        answers[vm] = _SPOILT if vm in unread else known
-    return TracedMany(answers=answers, pages=len(pages.read))
 
 
 def _get(url: str) -> Request:

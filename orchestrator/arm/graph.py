@@ -7,22 +7,23 @@ told apart from ours, is no answer: "exactly one new installation" is concluded 
 """
 
 import json
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from orchestrator.arm import documents, headers, replies, results
 from orchestrator.arm.clouds import Cloud
 from orchestrator.arm.documents import Document
 from orchestrator.arm.exchange import HttpReply, Request
-from orchestrator.domain.answer import Throttled, Trace, Unreadable
+from orchestrator.domain.answer import Throttled, Trace, Traced, TracedMany, Unreadable
 from orchestrator.domain.model import VmId
 
 API_VERSION: Final = "2021-03-01"
 MOST_PAGES: Final = 10
 """A VM is not installed on ten thousand times in the days that we ask about."""
 _PAGE: Final = 1000
+_SPOILT: Final = Unreadable(reason="Resource Graph's answer has a row of the VM without an id")
 _LONGEST_TOKEN: Final = 8192
 _STARTERS: Final = ("User", "Platform")
 RESULTS: Final = "/patchinstallationresults/"
@@ -197,3 +198,15 @@ def _trace(row: Document, since: datetime) -> Trace | _Older | None:
         started_by=documents.word(properties.get("startedBy"), _STARTERS) or "",
         result=result,
     )
+
+
+def of_many(pages: Sequence[PageOfMany], vm_ids: Iterable[VmId], skew: timedelta) -> TracedMany:
+    """Return what all pages together say of each VM."""
+    unread = {vm for page in pages for vm in page.unread}
+    answers: dict[VmId, Traced | Unreadable] = {}
+    for vm in vm_ids:
+        shown = [trace for page in pages for trace in page.traces.get(vm, ())]
+        traces = {trace.activity: trace for trace in shown}
+        known = Traced(traces=tuple(traces.values()), skew=skew)
+        answers[vm] = _SPOILT if vm in unread else known
+    return TracedMany(answers=answers, pages=len(pages))

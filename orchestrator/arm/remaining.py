@@ -39,6 +39,7 @@ _COUNTS: Final[Mapping[str, Pool]] = {
 less of the two is what is left for us."""
 _NAMES: Final[Mapping[str, Pool]] = {
     "vmguestpatchoperation": Pool.PATCHES,
+    "updatevm": Pool.UPDATES,
     "getoperation": Pool.OPERATIONS,
     "lowcostget": Pool.CHEAP_READS,
     "highcostget": Pool.COSTLY_READS,

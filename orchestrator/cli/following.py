@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Protocol
 
-from orchestrator.cli.progress import Row, event_line, headline, in_flight, wave_line
+from orchestrator.cli.progress import Row, event_line, headline, in_flight, waiting, wave_line
 from orchestrator.cli.text import say
 from orchestrator.domain.foreign import harmless
 from orchestrator.domain.model import RunId
@@ -98,7 +98,7 @@ async def follow(
         events = await store.events(run_id, seen, _EVENTS_AT_ONCE)
         seen = max((int(event["seq"]) for event in events), default=seen)
         shown.show(run, waves, [line for event in events if (line := event_line(event))])
-        waits = run["queued"] > 0 and in_flight(run) == 0
+        waits = waiting(run) > 0 and in_flight(run) == 0
         if done(run, waves) or (waits and await held(store) is not None):
             return
         await clock.sleep(EVERY_S)

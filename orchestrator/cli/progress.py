@@ -13,7 +13,7 @@ from orchestrator.domain.foreign import harmless
 
 Row = Mapping[str, Any]
 
-IN_FLIGHT: Final = ("preparing", "submitting", "unknown", "in_progress", "verifying")
+IN_FLIGHT: Final = ("preparing", "submitting", "unknown", "in_progress", "verifying", "rebooting")
 GOOD: Final = ("succeeded", "warned", "reboot_pending", "nothing_to_do")
 _BAR: Final = 24
 _QUIET: Final = frozenset(
@@ -35,9 +35,14 @@ def in_flight(row: Row) -> int:
     return sum(int(row[state]) for state in IN_FLIGHT)
 
 
+def waiting(row: Row) -> int:
+    """Return how many VMs of a run or wave row wait for their turn, to be patched or restarted."""
+    return int(row["queued"]) + int(row["reboot_queued"])
+
+
 def ended(row: Row) -> int:
     """Return how many VMs of a run or wave row have ended or wait for a person."""
-    return int(row["vms"]) - int(row["queued"]) - in_flight(row)
+    return int(row["vms"]) - waiting(row) - in_flight(row)
 
 
 def bad(row: Row) -> int:
@@ -97,7 +102,7 @@ def wave_line(wave: Row) -> str:
 
 def counts(row: Row) -> str:
     """Say how a run's or wave's VMs ended: `12 succeeded, 1 failed`."""
-    words = (*GOOD, "failed", "needs_human", "skipped", "cancelled", "queued")
+    words = (*GOOD, "failed", "needs_human", "skipped", "cancelled", "queued", "reboot_queued")
     return ", ".join(f"{row[word]} {word}" for word in words if row[word]) or "nothing yet"
 
 

@@ -74,12 +74,13 @@ class RunBudgetKeys(BudgetKeys):
         return self
 
 
-_COUNT_OR_PERCENT = (
+_EITHER = (
     Annotated[int, Field(ge=0), Tag("<number>")] | Annotated[values.PercentText, Tag("<text>")]
 )
+CountOrPercent = Annotated[_EITHER, forms("a count or a percentage", number=True)]
 _FORMS = forms("a count, a percentage or a mapping", number=True, mapping=True)
-AllowFailures = Annotated[_COUNT_OR_PERCENT | Annotated[BudgetKeys, Tag("<mapping>")], _FORMS]
-RunAllowFailures = Annotated[_COUNT_OR_PERCENT | Annotated[RunBudgetKeys, Tag("<mapping>")], _FORMS]
+AllowFailures = Annotated[_EITHER | Annotated[BudgetKeys, Tag("<mapping>")], _FORMS]
+RunAllowFailures = Annotated[_EITHER | Annotated[RunBudgetKeys, Tag("<mapping>")], _FORMS]
 
 KINDS: Final = ("subscription", "subscription_region", "zone", "availability_set")
 _TAG: Final = re.compile(r"tag:\S(?:.{0,510}\S)?")

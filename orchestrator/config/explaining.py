@@ -141,8 +141,6 @@ def _missing(place: Place) -> Problem:
 def _no_such_word(detail: Detail, place: Place) -> Problem:
     written = place.node.text if isinstance(place.node, Scalar) else ""
     name = place.key.rpartition(".")[2]
-    if (name, written) in later.VALUES or (name == "reboot" and not written):
-        return _at(place, later.MESSAGE, later.FIX, _found(place) or "a mapping")
     words = re.findall(r"'([^']*)'", detail["ctx"]["expected"])
     close = get_close_matches(written.lower()[:_LONGEST_KEY], words, n=1)
     fix = f"did you mean {close[0]}?" if close else f"write {' or '.join(words)}"

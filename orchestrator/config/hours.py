@@ -14,7 +14,7 @@ from orchestrator.config.problems import Problem, Wrong
 from orchestrator.config.settings import ConfiguredPlan
 from orchestrator.domain.model import Freeze, Hours, WaveSpec
 from orchestrator.domain.schedule import fires
-from orchestrator.domain.window import needed, next_start, openings
+from orchestrator.domain.window import needed, next_start, of_restarts, openings
 
 _ANY: Final = datetime(2026, 1, 1, tzinfo=UTC)
 """Windows recur: what is wrong with them shows in any year."""
@@ -68,6 +68,8 @@ def _about_waves(
     plan: ConfiguredPlan, freezes: Sequence[Freeze], now: datetime | None
 ) -> Iterator[Remark]:
     for position, wave in enumerate(plan.spec.waves):
+        for message, fix, fatal in _about_restarts(wave):
+            yield ("waves", position, "reboot"), message, fix, fatal
         if not wave.hours.windows and not freezes:
             continue
         too_long = list(_about_cut_off(wave))
@@ -89,6 +91,17 @@ def _about_cut_off(wave: WaveSpec) -> Iterator[tuple[str, str, bool]]:
         " a reboot), and no window is open that long"
     )
     yield message, "lengthen the window, or shorten max_duration", True
+
+
+def _about_restarts(wave: WaveSpec) -> Iterator[tuple[str, str, bool]]:
+    """The same of the windows for restarts."""
+    if wave.staged is None or not wave.staged.hours.windows:
+        return
+    if next_start(of_restarts(wave), (), _ANY, _ANY + _YEARS) is None:
+        reserve = show_duration(wave.staged.hours.reserve)
+        message = f"nothing could ever be restarted: no window is open for {reserve}"
+        yield message, "lengthen the window, or shorten reboot_reserve", True
+    yield from _about_overlap(wave.staged.hours)
 
 
 def _about_overlap(hours: Hours) -> Iterator[tuple[str, str, bool]]:

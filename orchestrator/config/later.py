@@ -21,7 +21,5 @@ KEYS = frozenset(
     }
 )
 
-VALUES = frozenset({("reboot", "staged")})
-
 MESSAGE = "not supported yet"
 FIX = "delete it; this version cannot do it, and would not ignore it silently"

@@ -14,6 +14,7 @@ from orchestrator.config.gate_keys import Approve, Gates
 from orchestrator.config.keys import Keys, forms
 from orchestrator.config.patch_keys import PatchesKeys
 from orchestrator.config.problems import Wrong
+from orchestrator.config.reboot_keys import RebootPolicy
 from orchestrator.config.time_keys import FreezeKeys, MissedKeys, ScheduleKeys, Windows
 from orchestrator.config.time_values import Reserve
 from orchestrator.config.values import Many
@@ -102,8 +103,8 @@ class ForWaves(Keys):
 
     max_duration: values.MaxDuration | None = None
     """How long one installation may take: whole minutes, less than 24 h."""
-    reboot: Literal["if_required", "never", "always"] | None = None
-    """Whether the installation may reboot the VM."""
+    reboot: RebootPolicy | None = None
+    """Whether the installation may reboot the VM; or a phase of reboots of its own."""
     warnings: Literal["pass", "fail"] | None = None
     """Whether an installation that ended with warnings counts as a failure."""
     max_parallel: MaxParallel | None = None

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from orchestrator.config.azure_keys import Azure, CloudKeys, CredentialKeys
 from orchestrator.config.budgets import resolve_limits, tolerance
@@ -19,12 +19,13 @@ from orchestrator.config.models import (
     WaveKeys,
 )
 from orchestrator.config.patch_keys import PatchesKeys
+from orchestrator.config.reboot_keys import RebootKeys
 from orchestrator.config.settings import (
     AzureSettings,
     ConfiguredPlan,
     Overlap,
 )
-from orchestrator.config.time_keys import ScheduleKeys
+from orchestrator.config.time_keys import ScheduleKeys, WindowKeys
 from orchestrator.domain.gate import PATIENCE, Approval, GateKind, GateSpec
 from orchestrator.domain.model import (
     Hours,
@@ -36,6 +37,7 @@ from orchestrator.domain.model import (
     Reboot,
     Selection,
     Share,
+    StagedReboot,
     Tracking,
     Warnings,
     WaveSpec,
@@ -47,6 +49,7 @@ from orchestrator.domain.throttle import RESERVE
 from orchestrator.ports import Credential, CredentialKind
 
 Made = TypeVar("Made")
+_FOR_A_REBOOT: Final = timedelta(minutes=15)
 
 
 def resolve_azure(keys: Azure) -> AzureSettings:
@@ -111,7 +114,7 @@ def _plan(plan: PlanKeys, defaults: Defaults, tracking: Tracking, limits: Limits
 
 def _wave(wave: WaveKeys, position: int, above: Sequence[ForWaves], zone: str) -> WaveSpec:
     layers = (wave, *above)
-    reboot = Reboot(_first("reboot", layers, Reboot.IF_REQUIRED))
+    reboot, staged = _reboot(layers, zone)
     at_last, ramp = _parallel(_first("max_parallel", layers, None))
     return WaveSpec(
         name=wave.name or str(position),
@@ -125,8 +128,9 @@ def _wave(wave: WaveKeys, position: int, above: Sequence[ForWaves], zone: str) -
         allow_empty=wave.allow_empty,
         max_duration=_first("max_duration", layers, timedelta(minutes=90)),
         reboot=reboot,
+        staged=staged,
         warnings=Warnings(_first("warnings", layers, Warnings.PASS)),
-        hours=_hours(layers, reboot, zone),
+        hours=_hours(layers, reboot, zone, staged=staged is not None),
         approve=_approval(wave.approve),
         before=tuple(_gate(keys) for keys in wave.before or ()),
         check=tuple(_gate(keys) for keys in wave.check or ()),
@@ -166,18 +170,36 @@ def _gate(keys: GateKeys) -> GateSpec:
     )
 
 
-def _hours(layers: Sequence[ForWaves], reboot: Reboot, zone: str) -> Hours:
-    """Give a wave its windows; without one, the rest has no meaning."""
-    given = _first("window", layers, [])
+def _reboot(layers: Sequence[ForWaves], zone: str) -> tuple[Reboot, StagedReboot | None]:
+    """Return what the installation may do, and the phase of reboots where there is one."""
+    given = _first("reboot", layers, Reboot.IF_REQUIRED)
+    keys = given if isinstance(given, RebootKeys) else RebootKeys(policy=given)
+    if keys.policy != "staged":
+        return Reboot(keys.policy), None
+    windows = _first("window", layers, []) if keys.window is None else keys.window
+    staged = StagedReboot(
+        hours=_open(windows, _first("reboot_reserve", layers, _FOR_A_REBOOT), zone),
+        max_parallel=_share(keys.max_parallel),
+        allow_failures=_share(keys.allow_failures),
+    )
+    return Reboot.NEVER, staged
+
+
+def _hours(layers: Sequence[ForWaves], reboot: Reboot, zone: str, *, staged: bool) -> Hours:
+    """Give a wave its windows; an installation that does not reboot needs no room for it."""
+    reserve = timedelta(0) if reboot is Reboot.NEVER else _FOR_A_REBOOT
+    if not staged:
+        reserve = _first("reboot_reserve", layers, reserve)
+    return _open(_first("window", layers, []), reserve, zone)
+
+
+def _open(given: WindowKeys | list[WindowKeys], reserve: timedelta, zone: str) -> Hours:
+    """Return windows as the domain knows them; without one, the rest has no meaning."""
     windows = tuple(
         Window(start=each.start, length=each.length, days=tuple(sorted(set(each.days or ()))))
         for each in (given if isinstance(given, list) else [given])
     )
-    if not windows:
-        return Hours()
-    reserve = timedelta(0) if reboot is Reboot.NEVER else timedelta(minutes=15)
-    reserve = _first("reboot_reserve", layers, reserve)
-    return Hours(windows=windows, timezone=zone, reserve=reserve)
+    return Hours(windows=windows, timezone=zone, reserve=reserve) if windows else Hours()
 
 
 def resolve_config_freezes(config: Config) -> Freezes:

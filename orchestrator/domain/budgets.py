@@ -8,7 +8,7 @@ from orchestrator.domain.bounds import Bounds, StrictBudget
 from orchestrator.domain.course import Course
 from orchestrator.domain.model import Warnings, Wave
 from orchestrator.domain.operation import Operation
-from orchestrator.domain.states import Why
+from orchestrator.domain.states import InFlight, Why
 from orchestrator.domain.view import RunView
 from orchestrator.domain.words import counted
 
@@ -53,6 +53,10 @@ def _wave_s(
     bad = view.tally(wave.position).bad + coming - len(accepted)
     if halting.exceeded(bad, wave.allowed):
         return _over_budget(what, bad, wave.allowed)
+    lost, bearable = view.tally(wave.position).bad_reboots, wave.reboots_allowed
+    lost -= sum(op.reboot_at is not None for op in accepted)
+    if bearable is not None and halting.exceeded(lost, bearable):
+        return _over_budget(f"the phase of reboots of {what}", lost, bearable)
     return _named(what, _tripped(view, view.courses[wave.position], coming, accepted))
 
 
@@ -119,7 +123,7 @@ def overdrawn(view: RunView, op: Operation) -> str | None:
     for budget in strict(view, view.waves[op.wave]):
         waves = view.waves if budget.wave is None else (budget.wave,)
         bad = sum(view.tally(wave).bad for wave in waves)
-        others = sum(view.tally(wave).in_flight for wave in waves) - 1
+        others = sum(view.tally(wave).in_flight for wave in waves) - isinstance(op.state, InFlight)
         text = over_strict(budget, _names(view), others, bad)
         if text is not None:
             return text

@@ -1,33 +1,43 @@
-"""Carry-over: a VM whose installation ran out of its time, with nothing failed, goes on in a later
-window. It is one more grant, written in the transaction that records the earlier end. Pure."""
+"""Grants that a plan gives by itself, each written in the transaction that records the earlier end.
+Pure.
 
+Carry-over: a VM whose installation ran out of its time, with nothing failed, goes on in a later
+window. Staged reboot: a VM that is patched and needs a restart is granted that one request.
+"""
+
+from dataclasses import replace
 from typing import Final
 
-from orchestrator.domain.model import RunStatus
-from orchestrator.domain.operation import Broke, Event, Granted, Operation, transition
+from orchestrator.domain.model import RunStatus, WaveStatus
+from orchestrator.domain.operation import (
+    Broke,
+    Event,
+    Granted,
+    Operation,
+    Passed,
+    Staged,
+    transition,
+)
 from orchestrator.domain.record import DAEMON, AttemptUpdate, Grant, GrantKind, Move
 from orchestrator.domain.rollout import current_wave
-from orchestrator.domain.states import Verifying, Wait, Why
+from orchestrator.domain.states import Outcome, Verifying, Wait, Why
 from orchestrator.domain.verdict import WINDOW_EXCEEDED
 from orchestrator.domain.view import RunView
 from orchestrator.domain.window import later_start
 
 _TAKES_STARTS: Final = {RunStatus.OPEN, RunStatus.PAUSED, RunStatus.HALTED}
+_PHASE_TO_COME: Final = {WaveStatus.OPEN, WaveStatus.HALTED}
 
 
 def may_carry_over(view: RunView, op: Operation, event: Event) -> bool:
     """Tell whether it is worth to count how often this VM was carried over already: it ran out of
     time, its wave has windows, and its run goes on."""
-    wave = current_wave(view)
     return (
         isinstance(event, Broke)
         and event.why.code == WINDOW_EXCEEDED
         and isinstance(op.state, Verifying)
         and bool(view.waves[op.wave].spec.hours.windows)
-        and view.run.closed_at is None
-        and view.run.status in _TAKES_STARTS
-        and wave is not None
-        and wave.position == op.wave
+        and _goes_on(view, op)
     )
 
 
@@ -43,15 +53,48 @@ def carry_over(view: RunView, op: Operation, event: Event, used: int) -> Move | 
         return None
     text = f"{event.why.text}; it goes on {opens:%Y-%m-%d %H:%M}Z ({used + 1} of {most})"
     granted = Granted(now, Wait.CARRIED_OVER, Why("carried_over", text), opens)
-    after = transition(op, granted)
+    ended = AttemptUpdate(attempt=state.attempt, verdict="carried_over")
+    last = Move(before=op, after=op, event=event, actor=DAEMON, attempt=ended)
+    return _granting(last, granted, GrantKind.CARRY_OVER)
+
+
+def staged(view: RunView, last: Move) -> Move:
+    """Return the move that lets a VM wait for its restart, in the place of one that ends it as
+    patched with a reboot pending; any other move as it is."""
+    event, op, wave = last.event, last.before, view.waves[last.before.wave]
+    if not isinstance(event, Passed) or event.outcome is not Outcome.REBOOT_PENDING:
+        return last
+    late = wave.status not in _PHASE_TO_COME  # it bakes already: its phase is over
+    if not isinstance(op.state, Verifying) or wave.spec.staged is None or late:
+        return last
+    if not _goes_on(view, op):
+        return last
+    why = Why("reboot_staged", event.why.text)
+    return _granting(last, Staged(event.at, why, event.result), GrantKind.REBOOT)
+
+
+def _goes_on(view: RunView, op: Operation) -> bool:
+    """Tell whether an operation's run and its wave go on."""
+    run, wave = view.run, current_wave(view)
+    return (
+        run.closed_at is None
+        and run.status in _TAKES_STARTS
+        and wave is not None
+        and wave.position == op.wave
+    )
+
+
+def _granting(last: Move, event: Granted | Staged, kind: GrantKind) -> Move:
+    """Return a move with another event in its place, and the grant that goes with it."""
+    op = last.before
+    after = transition(op, event)
     grant = Grant(
         run_id=op.run_id,
         vm_id=op.target.vm_id,
         attempt=after.attempt,
-        kind=GrantKind.CARRY_OVER,
+        kind=kind,
         actor=DAEMON,
-        why=text,
-        at=now,
+        why=event.why.text,
+        at=event.at,
     )
-    ended = AttemptUpdate(attempt=state.attempt, verdict="carried_over")
-    return Move(before=op, after=after, event=granted, actor=DAEMON, attempt=ended, grant=grant)
+    return replace(last, after=after, event=event, grant=grant)

@@ -11,6 +11,7 @@ from orchestrator.domain.decisions import (
     Decision,
     ExpireRun,
     HaltRun,
+    OpenReboots,
     OpenWave,
     PauseRun,
     QuarantineGroup,
@@ -29,7 +30,7 @@ from orchestrator.domain.words import counted, spanned
 def write(view: RunView, decision: Decision, now: datetime) -> Change:
     """Return the change that makes a decision durable."""
     match decision:
-        case OpenWave() | BakeWave() | CloseWave():
+        case OpenWave() | OpenReboots() | BakeWave() | CloseWave():
             return _write_wave(view, decision, now)
         case AskApproval(position):
             return _ask(view, view.waves[position], now)
@@ -55,9 +56,13 @@ def write(view: RunView, decision: Decision, now: datetime) -> Change:
             assert_never(decision)
 
 
-def _write_wave(view: RunView, decision: OpenWave | BakeWave | CloseWave, now: datetime) -> Change:
+def _write_wave(
+    view: RunView, decision: OpenWave | OpenReboots | BakeWave | CloseWave, now: datetime
+) -> Change:
     wave = view.waves[decision.wave]
     match decision:
+        case OpenReboots(_, vms, at_once, allowed):
+            return _open_reboots(view, wave, vms, at_once, allowed, now)
         case OpenWave(_, allowed, parallel, ramp):
             after = replace(
                 wave,
@@ -80,6 +85,24 @@ def _write_wave(view: RunView, decision: OpenWave | BakeWave | CloseWave, now: d
         case CloseWave(_, why):
             after = replace(wave, status=WaveStatus.PASSED, reason=why.text, closed_at=now)
             return _waved(view, after, "wave.passed", why, now)
+
+
+def _open_reboots(
+    view: RunView, wave: Wave, vms: int, at_once: int, allowed: int | None, now: datetime
+) -> Change:
+    after = replace(wave, reboots_at=now, reboots_at_once=at_once, reboots_allowed=allowed)
+    bears = "" if allowed is None else f", {counted(allowed, 'failure')} allowed"
+    text = f"{counted(vms, 'VM')} to restart, {at_once} at once{bears}"
+    detail: Detail = {"wave": wave.spec.name, "vms": vms, "at_once": at_once, "allowed": allowed}
+    fact = Fact(
+        at=now,
+        event="reboots.opened",
+        actor=DAEMON,
+        why=Why("reboots", text),
+        wave=wave.position,
+        detail=detail,
+    )
+    return Change(run=_next(view.run), waves=(after,), facts=(fact,))
 
 
 def _ask(view: RunView, wave: Wave, now: datetime) -> Change:

@@ -23,6 +23,17 @@ class OpenWave:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenReboots:
+    """Every VM of a wave is patched: so many need a restart. None: only the wave's own tolerance
+    counts."""
+
+    wave: int
+    vms: int
+    at_once: int
+    allowed: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class BakeWave:
     """Every VM is settled: the wave must stay good until then."""
 
@@ -82,6 +93,7 @@ class CloseRun:
 
 Decision = (
     OpenWave
+    | OpenReboots
     | BakeWave
     | CloseWave
     | HaltRun

@@ -86,7 +86,7 @@ def settle(  # noqa: PLR0913 - all that is known of one doubt
     if sum(each.started_by == USER for each in found) > 1:
         return _contradicted(found, plan, wave, now)
     if not isinstance(answer, Seen):
-        return _out_of_sight(answer, state.settle_at, plan.tracking.overdue, now)
+        return out_of_sight(answer, state.settle_at, plan.tracking.overdue, now)
     if now < state.settle_at + _patience(trace, plan):
         return None
     if found:
@@ -231,7 +231,7 @@ def progress_by_view(
         activity = last.activity if last else state.activity
         return Reported(now, _verify_by(plan, wave, now), activity, result)
     if not isinstance(answer, Seen):
-        return _out_of_sight(answer, state.deadline, plan.tracking.overdue, now)
+        return out_of_sight(answer, state.deadline, plan.tracking.overdue, now)
     if now < state.deadline + _patience(trace, plan):
         return None
     text = f"no end was reported within {now - state.since} of its acceptance"
@@ -256,7 +256,7 @@ def _ours(state: InProgress, seen: Seen) -> LastInstallation | None:
     return last if begun else None
 
 
-def _out_of_sight(
+def out_of_sight(
     answer: LookAnswer, due: datetime, patience: timedelta, now: datetime
 ) -> Escalated | None:
     """Decide about a VM that cannot be looked at: gone for good once it is due, or unreadable for
@@ -319,7 +319,7 @@ def verify(
     if isinstance(verdict, Good) and answer is not None and _learning(state, trace, now):
         return None
     if isinstance(verdict, Good) and not back:
-        verdict = Unclear(Why("not_back", _not_back(seen)))
+        verdict = Unclear(Why("not_back", not_back(seen)))
     match verdict:
         case Good(outcome, why):
             return Passed(now, outcome, _with_gap(why, state.result), state.result)
@@ -328,7 +328,7 @@ def verify(
         case Unclear(why):
             if answer is not None and seen is None:
                 patience = state.deadline - state.since
-                return _out_of_sight(answer, state.deadline, patience, now)
+                return out_of_sight(answer, state.deadline, patience, now)
             return _until_deadline(state, seen, why, now)
 
 
@@ -366,10 +366,16 @@ def _is_back(state: Verifying, seen: Seen, now: datetime) -> bool:
     """Tell whether the VM is well. One whose reboot was only announced is still up for a while."""
     if reboot_pending(state) and now < state.since + REBOOT_GRACE:
         return False
+    return is_well(seen)
+
+
+def is_well(seen: Seen) -> bool:
+    """Tell whether a VM is up with its agent answering."""
     return seen.power in {"", "running"} and seen.agent_ready
 
 
-def _not_back(seen: Seen | None) -> str:
+def not_back(seen: Seen | None) -> str:
+    """Say how a VM stands that is not well after its reboot."""
     if seen is None:
         return "the VM could not be read after its reboot"
     agent = "ready" if seen.agent_ready else "not ready"

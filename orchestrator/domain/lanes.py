@@ -15,12 +15,18 @@ from operator import itemgetter
 from typing import Final, NamedTuple
 
 from orchestrator.domain.model import VmId
+from orchestrator.domain.operation import Operation
 from orchestrator.domain.record import Watch
-from orchestrator.domain.states import InProgress, Preparing, State, Submitting
+from orchestrator.domain.states import InProgress, Preparing, Rebooting, State, Submitting
 from orchestrator.domain.throttle import Call
 
 Place = tuple[str, str]
 """A subscription and a region: what shares Azure's buckets, and where a breaker trips."""
+
+
+def place_of(op: Operation) -> Place:
+    """Return the subscription and region of an operation's VM."""
+    return op.target.subscription_id, op.target.region
 
 
 class Errand(IntEnum):
@@ -32,9 +38,11 @@ class Errand(IntEnum):
     RESUME = 2
     """Go on with a start whose process died before it sent anything."""
     START = 3
-    VIEW = 4
+    RESTART = 4
+    """Restart a VM that was patched, in the phase of reboots."""
+    VIEW = 5
     """Poll by the instance view: there is no operation URL that serves."""
-    POLL = 5
+    POLL = 6
 
 
 CALLS: Final[dict[Errand, tuple[Call, ...]]] = {
@@ -42,6 +50,7 @@ CALLS: Final[dict[Errand, tuple[Call, ...]]] = {
     Errand.LOOK: (Call.LOOK,),
     Errand.RESUME: (Call.SUBMIT, Call.LOOK),
     Errand.START: (Call.SUBMIT, Call.LOOK),
+    Errand.RESTART: (Call.RESTART, Call.LOOK),
     Errand.VIEW: (Call.LOOK,),
     Errand.POLL: (Call.POLL,),
 }
@@ -51,12 +60,14 @@ CALLS: Final[dict[Errand, tuple[Call, ...]]] = {
 def errand_of(state: State, watch: Watch | None) -> Errand:
     """Return what an operation wants done when its time has come."""
     match state:
-        case Submitting():
+        case Submitting() | Rebooting(since=None):
             return Errand.RECOVER
         case Preparing():
             return Errand.RESUME
         case InProgress(tracked=tracked):
             return Errand.POLL if tracked and not (watch and watch.by_view) else Errand.VIEW
+        case Rebooting():
+            return Errand.VIEW if watch and watch.by_view else Errand.POLL
         case _:
             return Errand.LOOK
 

@@ -181,6 +181,19 @@ class Freeze:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StagedReboot:
+    """Reboots as a phase of their own: VMs are patched without one, and those that need it are
+    restarted once every VM of the wave is patched."""
+
+    hours: Hours = field(default_factory=Hours)
+    """When VMs may be restarted; `reserve` is the room that a restart needs in its window."""
+    max_parallel: Share | None = None
+    """How many at once; None: as many as the wave patches at once."""
+    allow_failures: Share | None = None
+    """How many restarts may fail, beside what the wave tolerates; None: only that counts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WaveSpec:
     """One wave as configured. With a `ramp` its last step is `max_parallel`."""
 
@@ -195,6 +208,7 @@ class WaveSpec:
     allow_empty: bool = False
     max_duration: timedelta = timedelta(minutes=90)
     reboot: Reboot = Reboot.IF_REQUIRED
+    staged: StagedReboot | None = None
     warnings: Warnings = Warnings.PASS
     hours: Hours = field(default_factory=Hours)
     approve: Approval | None = None
@@ -300,6 +314,10 @@ class Wave:
     approved_at: datetime | None = None
     approved_by: str = ""
     gates: tuple[GateStand, ...] = ()
+    reboots_at: datetime | None = None
+    """When the phase of its reboots began; the two counts are fixed with it."""
+    reboots_at_once: int | None = None
+    reboots_allowed: int | None = None
 
 
 class Trait(StrEnum):

@@ -15,6 +15,8 @@ from orchestrator.domain.states import (
     Outcome,
     Preparing,
     Queued,
+    Rebooting,
+    RebootQueued,
     Skipped,
     State,
     Submitting,
@@ -81,6 +83,15 @@ class Reported:
     deadline: datetime
     activity: ActivityId | None
     result: Result | None
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """Patched; the restart that is left waits for its own phase. It is granted with this."""
+
+    at: datetime
+    why: Why
+    result: Result | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +166,7 @@ Event = (
     | Accepted
     | Doubted
     | Reported
+    | Staged
     | Passed
     | Broke
     | Escalated
@@ -176,9 +188,10 @@ class IllegalTransitionError(Exception):
 class Operation:
     """One target inside a run: the only thing with a life of its own.
 
-    `attempt` is 1 + the grants used; `forgiven` is set by a `resume` or a quarantine that accepted
-    this failure; `rank` is its place in the order of starts of its wave; `version` is the
-    compare-and-set of its row.
+    `attempt` is 1 + the grants used; `reboot_at` is when the intent of its restart was written, in
+    a phase of its own; `forgiven` is set by a `resume` or a quarantine that accepted this failure;
+    `rank` is its place in the order of starts of its wave; `version` is the compare-and-set of its
+    row.
     """
 
     run_id: RunId
@@ -187,6 +200,7 @@ class Operation:
     state: State
     attempt: int = 1
     started_at: datetime | None = None
+    reboot_at: datetime | None = None
     forgiven: bool = False
     rank: int = 0
     version: int = 0
@@ -198,16 +212,24 @@ def transition(op: Operation, event: Event) -> Operation:
     Raises `IllegalTransitionError` for a pair that design 4 does not list.
     """
     state = _next(op.state, event)
-    granted = isinstance(event, Granted)
+    granted = isinstance(event, Granted | Staged)
     first_intent = isinstance(event, Intended) and op.started_at is None
     return replace(
         op,
         state=state,
         attempt=op.attempt + granted,
         started_at=event.at if first_intent else op.started_at,
+        reboot_at=_reboot_at(op, event),
         forgiven=(op.forgiven or isinstance(event, Forgiven)) and not granted,
         version=op.version + 1,
     )
+
+
+def _reboot_at(op: Operation, event: Event) -> datetime | None:
+    """Whoever is granted another installation begins anew."""
+    if isinstance(op.state, RebootQueued) and isinstance(event, Intended):
+        return event.at
+    return None if isinstance(event, Granted) else op.reboot_at
 
 
 def _next(state: State, event: Event) -> State:
@@ -221,10 +243,10 @@ def _next(state: State, event: Event) -> State:
 def _after(state: State, event: Event) -> State | None:
     match event:
         case Began() | Intended() | Deferred() | Dropped() | Withdrawn():
-            return _before_sending(state, event)
+            return _before_sending(state, event) or _before_reboot(state, event)
         case Accepted() | Doubted() | Reported() | Escalated():
-            return _after_sending(state, event)
-        case Passed() | Broke() | Granted() | Forgiven():
+            return _after_sending(state, event) or _after_reboot(state, event)
+        case Staged() | Passed() | Broke() | Granted() | Forgiven():
             return _ending(state, event)
 
 
@@ -244,6 +266,21 @@ def _before_sending(
             return Skipped(at, why)
         case Queued() | Preparing(), Withdrawn(at, why):
             return Cancelled(at, why)
+        case _:
+            return None
+
+
+def _before_reboot(
+    state: State, event: Began | Intended | Deferred | Dropped | Withdrawn
+) -> State | None:
+    """A VM that will not be restarted any more is patched all the same."""
+    match state, event:
+        case RebootQueued(), Intended(at, attempt):
+            return Rebooting(attempt, at, state.activity, state.result)
+        case RebootQueued() | Rebooting(since=None), Deferred(at, wait, why, not_before):
+            return RebootQueued(at, state.activity, state.result, not_before, wait, why)
+        case RebootQueued(), Dropped(at, why) | Withdrawn(at, why):
+            return Succeeded(at, Outcome.REBOOT_PENDING, why, state.activity, state.result)
         case _:
             return None
 
@@ -275,17 +312,36 @@ def _after_sending(state: State, event: Accepted | Doubted | Reported | Escalate
             return None
 
 
-def _ending(state: State, event: Passed | Broke | Granted | Forgiven) -> State | None:
+def _after_reboot(state: State, event: Accepted | Doubted | Reported | Escalated) -> State | None:
+    """Of a restart of unknown fate no installation's id is kept: its end would be taken for the
+    restart's."""
     match state, event:
+        case Rebooting(since=None), Accepted(at, _, deadline, _):
+            return replace(state, since=at, deadline=deadline)
+        case Rebooting(), Escalated(at, until, why):
+            return NeedsHuman(state.attempt, None, at, until, why)
+        case _:
+            return None
+
+
+def _ending(state: State, event: Staged | Passed | Broke | Granted | Forgiven) -> State | None:
+    match state, event:
+        case Verifying(), Staged(at, why, result):
+            return RebootQueued(at, state.activity, result, why=why)
         case Preparing(), Passed(at, outcome, why, result):
             return Succeeded(at, outcome, why, None, result)
-        case Verifying() | NeedsHuman() | Failed(), Passed(at, outcome, why, result):
+        case (
+            Verifying() | RebootQueued() | Rebooting() | NeedsHuman() | Failed(),
+            Passed(at, outcome, why, result),
+        ):
             return Succeeded(at, outcome, why, state.activity, result)
         case Preparing() | Submitting() | Unknown(conflict=Conflict()), Broke(
             at, failure, why, result
         ):
             return Failed(at, failure, why, None, result)
-        case Verifying() | NeedsHuman() | Succeeded(), Broke(at, failure, why, result):
+        case Verifying() | Rebooting() | NeedsHuman() | Succeeded(), Broke(
+            at, failure, why, result
+        ):
             return Failed(at, failure, why, state.activity, result)
         case Failed() | Verifying() | NeedsHuman(), Granted(at, wait, why, not_before):
             return Queued(not_before, wait, why)

@@ -21,6 +21,8 @@ from orchestrator.domain.states import (
     NeedsHuman,
     Preparing,
     Queued,
+    Rebooting,
+    RebootQueued,
     Skipped,
     State,
     Submitting,
@@ -52,7 +54,7 @@ def reboot_pending(state: Verifying) -> bool:
     return state.result is not None and state.result.reboot in {"Started", "Unknown"}
 
 
-_FOLLOWED: Final = (Unknown, InProgress, Verifying, NeedsHuman)
+_FOLLOWED: Final = (Unknown, InProgress, Verifying, Rebooting, NeedsHuman)
 PLANNED_FROM: Final = timedelta(seconds=10)
 """Who sets `tracking.poll` below this wants to see an end at once (a demo, a test): reads are then
 periodic, and nothing is planned."""
@@ -116,6 +118,8 @@ def watch_for(op: Operation, old: Watch | None, pacing: Pacing, now: datetime) -
             next_at = now + REBOOT_GRACE
         case Unknown() | Verifying():
             next_at = now
+        case Rebooting(since=datetime()):
+            next_at = now + pacing.interval
         case NeedsHuman():
             next_at = now + HOURLY
         case _:
@@ -213,7 +217,9 @@ def _span(seconds: float, pacing: Pacing) -> timedelta:
 def _limit(state: State) -> datetime | None:
     """Return when an operation must be looked at, whatever its pace: a look then may conclude."""
     match state:
-        case Unknown(settle_at=limit) | InProgress(deadline=limit) | Verifying(deadline=limit):
+        case Unknown(settle_at=limit) | InProgress(deadline=limit):
+            return limit
+        case Verifying(deadline=limit) | Rebooting(deadline=limit):
             return limit
         case _:
             return None
@@ -223,15 +229,20 @@ def attention_at(state: State, watch: Watch | None, tracking: Tracking) -> datet
     """Return when an operation in this state next wants something done, or None when nothing falls
     due by itself."""
     match state:
-        case Queued(not_before):
+        case Queued(not_before) | RebootQueued(not_before=not_before):
             return not_before
         case Preparing(since):
             return since
-        case Submitting(intent_at=intent_at):
+        case Submitting(intent_at=intent_at) | Rebooting(intent_at=intent_at, since=None):
             return intent_at + tracking.send_within + tracking.request_timeout
         case NeedsHuman(since=since, activity=activity):
             return None if activity is None else (watch.next_at if watch else since + HOURLY)
-        case Unknown(since=since) | InProgress(since=since) | Verifying(since=since):
+        case (
+            Unknown(since=since)
+            | InProgress(since=since)
+            | Verifying(since=since)
+            | Rebooting(since=since)
+        ):
             return watch.next_at if watch else since
         case Succeeded() | Failed() | Skipped() | Cancelled():
             return None

@@ -18,6 +18,7 @@ class Call(StrEnum):
     """A class of request; also how metrics and the client of Azure name it."""
 
     SUBMIT = "submit"
+    RESTART = "restart"
     POLL = "poll"
     LOOK = "look"
     TRACE = "trace"
@@ -30,6 +31,7 @@ class Pool(StrEnum):
     ARM_READS = "arm reads"
     ARM_WRITES = "arm writes"
     PATCHES = "patch operations"
+    UPDATES = "update vm"
     OPERATIONS = "get operation"
     CHEAP_READS = "low cost get"
     COSTLY_READS = "high cost get"
@@ -42,6 +44,7 @@ WITHIN: Final[Mapping[Pool, int]] = {
     Pool.ARM_WRITES: 2,
     Pool.COSTLY_READS: 2,
     Pool.PATCHES: 3,
+    Pool.UPDATES: 3,
     Pool.OPERATIONS: 3,
     Pool.CHEAP_READS: 3,
 }
@@ -50,6 +53,7 @@ no region; Azure counts it somewhere in that subscription."""
 
 DRAWS: Final[Mapping[Call, tuple[Pool, ...]]] = {
     Call.SUBMIT: (Pool.ARM_WRITES, Pool.PATCHES),
+    Call.RESTART: (Pool.ARM_WRITES, Pool.UPDATES),
     Call.POLL: (Pool.ARM_READS, Pool.OPERATIONS),
     Call.LOOK: (Pool.ARM_READS, Pool.CHEAP_READS),
     Call.TRACE: (Pool.QUERIES,),
@@ -57,6 +61,7 @@ DRAWS: Final[Mapping[Call, tuple[Pool, ...]]] = {
 }
 DRAWS_OF_ONE: Final[Mapping[Call, Pool]] = {
     Call.SUBMIT: Pool.PATCHES,
+    Call.RESTART: Pool.UPDATES,
     Call.POLL: Pool.OPERATIONS,
     Call.LOOK: Pool.CHEAP_READS,
 }
@@ -76,6 +81,7 @@ AZURE: Final = Limits(
         Pool.ARM_READS: Limit(250, 25, 1),
         Pool.ARM_WRITES: Limit(200, 10, 1),
         Pool.PATCHES: Limit(600, 200, 60),
+        Pool.UPDATES: Limit(1_500, 500, 60),
         Pool.OPERATIONS: Limit(15_000, 5_000, 60),
         Pool.CHEAP_READS: Limit(24_000, 8_000, 60),
         Pool.COSTLY_READS: Limit(900, 300, 60),
@@ -83,6 +89,7 @@ AZURE: Final = Limits(
     },
     of_one={
         Pool.PATCHES: Limit(6, 2, 60),
+        Pool.UPDATES: Limit(12, 4, 60),
         Pool.OPERATIONS: Limit(45, 15, 60),
         Pool.CHEAP_READS: Limit(36, 12, 60),
     },

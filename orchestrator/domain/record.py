@@ -70,6 +70,8 @@ class GrantKind(StrEnum):
     RETRY = "retry"
     NOT_STARTED = "not_started"
     CARRY_OVER = "carry_over"
+    REBOOT = "reboot"
+    """The restart of a VM that was patched, in the phase of reboots; no installation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

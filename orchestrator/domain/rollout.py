@@ -12,25 +12,28 @@ from orchestrator.domain import (
     gating,
     quarantining,
     ramping,
+    rebooting,
     reminding,
     wave_steps,
 )
 from orchestrator.domain.decisions import CloseRun, Decision, ExpireRun, HaltRun, PauseRun
 from orchestrator.domain.gating import ReadGate
 from orchestrator.domain.hours import opens_at, shut_for
-from orchestrator.domain.lanes import Errand
+from orchestrator.domain.lanes import Errand, place_of
 from orchestrator.domain.model import RunStatus, Wave, WaveStatus
 from orchestrator.domain.operation import Operation
 from orchestrator.domain.states import (
     InProgress,
     NeedsHuman,
+    Rebooting,
+    RebootQueued,
     Submitting,
     Unknown,
     Verifying,
     Why,
 )
 from orchestrator.domain.traits import is_held
-from orchestrator.domain.view import RunView, place_of
+from orchestrator.domain.view import RunView
 from orchestrator.domain.vigil import VISITED_AT_ONCE, Visit
 from orchestrator.domain.words import counted
 
@@ -58,11 +61,28 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True)
+class Restart:
+    """Look at a VM that is patched, and restart it."""
+
+    op: Operation
+    state: RebootQueued
+
+
+@dataclass(frozen=True, slots=True)
 class Recover:
     """An intent without an answer, and nobody is sending: read its receipt, or call it unknown."""
 
     op: Operation
     state: Submitting
+
+
+@dataclass(frozen=True, slots=True)
+class Await:
+    """Ask how a restart goes and whether the VM is back; or, of one whose sender died, whether it
+    was taken."""
+
+    op: Operation
+    state: Rebooting
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +118,7 @@ class Survey:
     op: Operation
 
 
-Command = Start | Recover | Look | Poll | Drop | Survey | Visit
+Command = Start | Restart | Await | Recover | Look | Poll | Drop | Survey | Visit
 
 AT_ONCE = 500
 """How many operations are in the engine's hand for one kind of errand: a plan is short however many
@@ -142,6 +162,7 @@ def plan(view: RunView, now: datetime) -> Plan:
         *(followed[errand] for errand in _BEFORE_STARTS),
         _drops(view),
         starts,
+        () if decisions else _restarts(view, now),
         *(followed[errand] for errand in _AFTER_STARTS),
         _surveys(view, now),
         _visits(view, now),
@@ -220,6 +241,8 @@ def _command(op: Operation) -> Command:
     match op.state:
         case Submitting():
             return Recover(op, op.state)
+        case Rebooting():
+            return Await(op, op.state)
         case Unknown() | Verifying() | NeedsHuman():
             return Look(op, op.state)
         case InProgress():
@@ -247,7 +270,8 @@ def _drops(view: RunView) -> Iterator[Drop]:
     skipped = {
         position: wave.reason
         for position, wave in view.waves.items()
-        if wave.status is WaveStatus.SKIPPED and view.tally(position).queued
+        if wave.status is WaveStatus.SKIPPED
+        and (view.tally(position).queued or view.tally(position).waiting_for_reboot)
     }
     if skipped:
         left = (op for op in view.queued() if op.wave in skipped)
@@ -306,14 +330,14 @@ def _starts(view: RunView, now: datetime) -> Iterator[Start]:
         return
     if shut_for(view, wave, now) is not None:
         return
-    at_once = ramping.at_once(wave, view.tally(wave.position).good)
+    at_once = ramping.at_once(wave, view.tally(wave.position).patched)
     slots = min(at_once - view.busy(wave.position), _hands(view, wave))
     borne = budgets.room(view, wave)
     if borne is not None:
         slots = min(slots, borne)
     if slots <= 0:
         return
-    doubted = view.doubted(view.run.plan.tracking.max_unknown)
+    doubted = view.doubts.places(view.run.plan.tracking.max_unknown)
     probes = [op for op in view.probes(wave.position, now, doubted) if _may_probe(view, op)]
     first = probes[:1]  # one by one: the next plan sees which slots it has taken
     ready = view.ready(wave.position, slots - len(first), now, doubted, beside=first)
@@ -321,10 +345,21 @@ def _starts(view: RunView, now: datetime) -> Iterator[Start]:
     yield from (Start(op) for op in chain(first, ready) if not is_held(group, op))
 
 
+def _restarts(view: RunView, now: datetime) -> Iterator[Restart]:
+    """Yield what may be restarted, where a wave stages its reboots."""
+    wave = current_wave(view)
+    if not takes_starts(view) or wave is None or wave.status is not WaveStatus.OPEN:
+        return
+    for op in rebooting.starts(view, wave, now):
+        if isinstance(op.state, RebootQueued) and not is_held(view.run.quarantine, op):
+            yield Restart(op, op.state)
+
+
 def _hands(view: RunView, wave: Wave) -> int:
     """Return how many more VMs may be on their way to their request at this moment."""
     followed = view.tally(wave.position).labels
     sent = followed["in_progress"] + followed["unknown"] + followed["verifying"]
+    sent += followed["rebooting"]
     return STARTED_AT_ONCE - (view.busy(wave.position) - sent)
 
 
@@ -341,8 +376,8 @@ def hindrance(view: RunView, op: Operation) -> str | None:
     if overdrawn is not None:
         return overdrawn
     place, most = place_of(op), view.run.plan.tracking.max_unknown
-    unknown = view.unknown(place)
-    if unknown >= most or (unknown > 0 and view.doubtful(place) >= most):
+    unknown = view.doubts.unknown(place)
+    if unknown >= most or (unknown > 0 and view.doubts.number(place) >= most):
         return f"{counted(unknown, 'VM')} of {op.target.region or 'its region'} may have been taken"
     return None
 
@@ -351,7 +386,8 @@ def _may_probe(view: RunView, op: Operation) -> bool:
     """With the breaker tripped: one VM at a time, and only when none is unknown any more (design
     5.6)."""
     place = place_of(op)
-    return view.unknown(place) < view.run.plan.tracking.max_unknown and not view.trying(place)
+    few = view.doubts.unknown(place) < view.run.plan.tracking.max_unknown
+    return few and not view.trying(place)
 
 
 def _wake_at(
@@ -364,7 +400,7 @@ def _wake_at(
     if wave is not None and view.run.status in {RunStatus.OPEN, RunStatus.PAUSED, RunStatus.HALTED}:
         times.append(view.run.deadline_at)
     if wave is not None and wave.status is WaveStatus.OPEN and takes_starts(view):
-        times.append(opens_at(view, wave, now))
+        times += [opens_at(view, wave, now), rebooting.opens_at(view, wave, now)]
     if wave is not None and view.run.status in _WATCHED:
         times += [wave.baking_until, view.vigil.next_at(view.waves.values(), now)]
         times += gating.wakes(wave, view.gates)

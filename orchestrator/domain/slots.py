@@ -19,12 +19,13 @@ from orchestrator.domain.states import (
     InProgress,
     NeedsHuman,
     Preparing,
+    Rebooting,
     Submitting,
     Unknown,
     Verifying,
 )
 
-_HOLDING: Final = (Preparing, Submitting, Unknown, InProgress, Verifying, NeedsHuman)
+_HOLDING: Final = (Preparing, Submitting, Unknown, InProgress, Verifying, Rebooting, NeedsHuman)
 
 
 class Slots:

@@ -14,6 +14,8 @@ from orchestrator.domain.states import (
     NeedsHuman,
     Preparing,
     Queued,
+    Rebooting,
+    RebootQueued,
     Skipped,
     Submitting,
     Succeeded,
@@ -37,7 +39,7 @@ class Standing:
 def standing(view: RunView, op: Operation, now: datetime) -> Standing:
     """Explain one operation."""
     name = STATE_NAMES[type(op.state)]
-    if isinstance(op.state, Queued):
+    if isinstance(op.state, Queued | RebootQueued):
         return Standing(state=name, since=None, holds=tuple(holds(view, op, now)))
     since = getattr(op.state, "since", None) or getattr(op.state, "at", None)
     since = since or getattr(op.state, "intent_at", None)
@@ -60,6 +62,13 @@ def _next(view: RunView, op: Operation) -> Iterator[Hold]:
             ends = f"with its end; at {deadline:%Y-%m-%d %H:%M}Z a person is asked"
             text = f"Azure installs{_asked(view, op)}"
             yield Hold(code="in_progress", text=text, ends=ends)
+        case Rebooting(since=None):
+            text = "the intent is written and the one restart is on its way"
+            yield Hold(code="restarting", text=text, ends="with Azure's answer, or with a person")
+        case Rebooting(deadline=datetime() as deadline):
+            text = f"it restarts{_asked(view, op)}"
+            ends = f"when it is back; at {deadline:%Y-%m-%d %H:%M}Z it counts as failed"
+            yield Hold(code="rebooting", text=text, ends=ends)
         case Verifying(deadline=deadline):
             text = "Azure has reported an end; the VM must be seen back and well"
             ends = f"when it is, or at {deadline:%Y-%m-%d %H:%M}Z"

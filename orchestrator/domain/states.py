@@ -137,6 +137,32 @@ class Verifying:
 
 
 @dataclass(frozen=True, slots=True)
+class RebootQueued:
+    """Patched, and waiting for the restart that its patches need: reboots are a phase of their own
+    in this wave. Not before `not_before` when that is set."""
+
+    since: datetime
+    activity: ActivityId | None
+    result: Result | None
+    not_before: datetime | None = None
+    wait: Wait | None = None
+    why: Why | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rebooting:
+    """The intent of its one restart is on disk. `since` tells when Azure took the request, and
+    `deadline` until when the VM must be back; None: nobody knows yet whether it was taken."""
+
+    attempt: AttemptId
+    intent_at: datetime
+    activity: ActivityId | None
+    result: Result | None
+    since: datetime | None = None
+    deadline: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class NeedsHuman:
     """Only a person can tell. It keeps the VM locked until `locked_until` or until it is
     resolved."""
@@ -193,6 +219,8 @@ State = (
     | Unknown
     | InProgress
     | Verifying
+    | RebootQueued
+    | Rebooting
     | NeedsHuman
     | Succeeded
     | Failed
@@ -200,7 +228,7 @@ State = (
     | Cancelled
 )
 Ended = Succeeded | Failed | Skipped | Cancelled
-InFlight = Preparing | Submitting | Unknown | InProgress | Verifying
+InFlight = Preparing | Submitting | Unknown | InProgress | Verifying | Rebooting
 
 STATE_NAMES: Final[dict[type[State], str]] = {
     Queued: "queued",
@@ -209,6 +237,8 @@ STATE_NAMES: Final[dict[type[State], str]] = {
     Unknown: "unknown",
     InProgress: "in_progress",
     Verifying: "verifying",
+    RebootQueued: "reboot_queued",
+    Rebooting: "rebooting",
     NeedsHuman: "needs_human",
     Succeeded: "succeeded",
     Failed: "failed",

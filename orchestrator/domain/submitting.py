@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import assert_never
 
 from orchestrator.domain.answer import (
     Conflicted,
@@ -69,6 +68,13 @@ def inspect(
             return _inspect_seen(state, answer, plan, now)
         case Gone(reason=reason):
             return Dropped(now, Why("not_found", reason))
+        case _:
+            return unread(answer, now, again)
+
+
+def unread(answer: Throttled | Unreadable, now: datetime, again: timedelta) -> Deferred:
+    """Look once more after a look that told nothing."""
+    match answer:
         case Throttled(retry_after=retry_after, reason=reason):
             return Deferred(now, Wait.THROTTLED, Why("throttled", reason), now + retry_after)
         case Unreadable(reason=reason, retry_after=retry_after):
@@ -124,6 +130,23 @@ def conclude(
             return Accepted(
                 now, activity, deadline(plan, wave, now), tracked=True
             ), AttemptEnd.ACCEPTED
+        case Conflicted(conflict=conflict, message=message):
+            doubt = Doubted(
+                now, now + plan.tracking.settle, Why("conflict", message), None, conflict
+            )
+            return doubt, AttemptEnd.UNKNOWN
+        case InDoubt(reason=reason, activity=expected):
+            doubt = Doubted(now, now + plan.tracking.settle, Why("no_answer", reason), expected)
+            return doubt, AttemptEnd.UNKNOWN
+        case _:
+            return unsent(answer, now)
+
+
+def unsent(
+    answer: NotSent | Throttled | Unauthenticated | Rejected, now: datetime
+) -> tuple[Event, AttemptEnd]:
+    """Classify an answer that proves that nothing was started."""
+    match answer:
         case NotSent(reason=reason, abandoned=abandoned):
             end = AttemptEnd.ABANDONED if abandoned else AttemptEnd.NOT_SENT
             return Deferred(now, Wait.NOT_SENT, Why("not_sent", reason), now + AGAIN), end
@@ -138,16 +161,6 @@ def conclude(
             ), AttemptEnd.REFUSED
         case Rejected(code=code, message=message):
             return Broke(now, FailureClass.REJECTED, Why(code, message)), AttemptEnd.REFUSED
-        case Conflicted(conflict=conflict, message=message):
-            doubt = Doubted(
-                now, now + plan.tracking.settle, Why("conflict", message), None, conflict
-            )
-            return doubt, AttemptEnd.UNKNOWN
-        case InDoubt(reason=reason, activity=expected):
-            doubt = Doubted(now, now + plan.tracking.settle, Why("no_answer", reason), expected)
-            return doubt, AttemptEnd.UNKNOWN
-        case _:
-            assert_never(answer)
 
 
 def recover(

@@ -2,11 +2,14 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Final
 
 from orchestrator.domain.model import Trait, Warnings, WaveSpec
 from orchestrator.domain.operation import Operation
 from orchestrator.domain.states import STATE_NAMES, Failed, InFlight, NeedsHuman, Outcome, Succeeded
 from orchestrator.domain.traits import traits_of
+
+_WAITING: Final = frozenset({"queued", "reboot_queued"})
 
 
 def label(op: Operation) -> str:
@@ -35,18 +38,22 @@ class Tally:
 
     labels: Counter[str] = field(default_factory=Counter)
     bad: int = 0
+    bad_reboots: int = 0
+    """How many of the bad ones are so since their restart, in a phase of its own."""
     in_flight: int = 0
     waiting: Counter[tuple[Trait, str]] = field(default_factory=Counter)
-    """How many that were not begun have each trait, by its kind and value."""
+    """How many that wait to be patched or restarted have each trait, by its kind and value."""
 
     def count(self, op: Operation, spec: WaveSpec, sign: int = 1) -> None:
         """Add an operation, or take it away again with `sign` -1."""
         word = label(op)
         self.labels[word] += sign
-        if word == "queued":
+        if word in _WAITING:
             for trait in traits_of(op):
                 self.waiting[trait] += sign
-        self.bad += sign * is_bad(op, spec)
+        bad = is_bad(op, spec)
+        self.bad += sign * bad
+        self.bad_reboots += sign * (bad and op.reboot_at is not None)
         self.in_flight += sign * isinstance(op.state, InFlight)
 
     @property
@@ -63,6 +70,16 @@ class Tally:
         )
 
     @property
+    def patched(self) -> int:
+        """Operations whose installation has ended well, whatever becomes of their restart."""
+        return self.good + self.waiting_for_reboot + self.labels["rebooting"]
+
+    @property
+    def waiting_for_reboot(self) -> int:
+        """Operations that are patched and not restarted yet."""
+        return self.labels["reboot_queued"]
+
+    @property
     def unstarted(self) -> int:
         """Operations that ended without a start."""
         return self.labels["skipped"] + self.labels["cancelled"]
@@ -70,4 +87,4 @@ class Tally:
     @property
     def settled(self) -> bool:
         """Whether every operation has ended or needs a person."""
-        return self.queued == 0 and self.in_flight == 0
+        return self.queued == 0 and self.in_flight == 0 and self.waiting_for_reboot == 0

@@ -53,6 +53,9 @@ class _Road:
     """Whether the answer's URL will tell the VM only, and not where it is."""
 
 
+_SENDING: Final = frozenset({Call.SUBMIT, Call.RESTART})
+"""What waits while Azure does not take our token."""
+_NAMING_A_VM: Final = _SENDING | {Call.LOOK}
 _NO_LIMIT: Final = Limit(2e9, 1e9, 1)
 
 
@@ -247,12 +250,12 @@ class Throttle:
             message = f"{calls} draw twice from one bucket: ask for one after the other"
             raise ValueError(message)
         shared = [self._bucket(pool, subscription, region, t) for pool in pools]
-        if Call.SUBMIT in calls:
+        if not _SENDING.isdisjoint(calls):
             shared.append(self._credential)
         road = _Road(
             shared=tuple(shared),
             of_one=tuple(self._of_one[call] for call in calls if call in self._of_one),
-            needs_region=Call.SUBMIT in calls or Call.LOOK in calls,
+            needs_region=not _NAMING_A_VM.isdisjoint(calls),
         )
         self._roads[calls, subscription, region] = road
         return road

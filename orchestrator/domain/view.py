@@ -12,13 +12,14 @@ from heapq import heapify, heappop, heappush
 from typing import Final
 
 from orchestrator.domain.course import Course, ending_of
+from orchestrator.domain.doubts import Doubts
 from orchestrator.domain.gating import GateWatch
-from orchestrator.domain.lanes import Errand, Lane, Lanes, Place, errand_of
+from orchestrator.domain.lanes import Errand, Lane, Lanes, Place, errand_of, place_of
 from orchestrator.domain.model import Freeze, Run, VmId, Wave
 from orchestrator.domain.operation import Operation
 from orchestrator.domain.outlook import Outlook
 from orchestrator.domain.polling import Pacing, attention_at
-from orchestrator.domain.ready import Ready
+from orchestrator.domain.ready import Line, Ready, line_of
 from orchestrator.domain.record import Brake, Move, SafeMode, Snapshot, Watch
 from orchestrator.domain.slots import Slots
 from orchestrator.domain.states import (
@@ -27,6 +28,8 @@ from orchestrator.domain.states import (
     NeedsHuman,
     Preparing,
     Queued,
+    Rebooting,
+    RebootQueued,
     Submitting,
     Unknown,
     Verifying,
@@ -36,7 +39,8 @@ from orchestrator.domain.tally import Tally, is_bad
 from orchestrator.domain.vigil import Vigil
 
 _ONE_BY_ONE: Final = 1_000
-_FOLLOWED: Final = (Unknown, InProgress, Verifying, NeedsHuman)
+_FOLLOWED: Final = (Unknown, InProgress, Verifying, Rebooting, NeedsHuman)
+_WAITING: Final = (Queued, RebootQueued)
 _TRYING: Final = (Preparing, Submitting, Unknown)
 """Named here: a union that is spelt in a test of a state is made anew for each operation."""
 
@@ -61,6 +65,8 @@ class RunView:
     """How far the looks at VMs of a wave that bakes have come."""
     gates: GateWatch
     """What was read of gates."""
+    doubts: Doubts
+    """Where requests are of unknown fate."""
     slots: Slots
     """Who holds the slots of each limited group."""
     course: Course
@@ -83,6 +89,7 @@ class RunView:
             self.run.plan.tracking,
             {position: wave.spec.reboot for position, wave in self.waves.items()},
         )
+        self.doubts = Doubts()
         self.slots = Slots(self.run.plan.limits, snapshot.operations)
         self.course = Course(self.run.plan.allow_failures)
         self.courses = {
@@ -90,7 +97,6 @@ class RunView:
         }
         self._crowds: Counter[str] = Counter()
         self._tallies: dict[int, Tally] = {position: Tally() for position in self.waves}
-        self._doubtful: dict[Place, set[VmId]] = {}
         self._trying: Counter[Place] = Counter()
         self._foreseen: Counter[int] = Counter()
         self._queued: dict[VmId, None] = {}
@@ -117,12 +123,12 @@ class RunView:
         self.ops[vm] = op
         self._count(op, 1)
         self.outlook.learn(old, op)
-        if isinstance(op.state, Queued):
+        if isinstance(op.state, _WAITING):
             self._queued[vm] = None
         else:
             self._queued.pop(vm, None)
         self.slots.put(op, begun=vm in self._begun)
-        self._index_doubt(op)
+        self.doubts.put(op)
         if self.safe_mode is not None:
             self.survey.put(op)
         self._schedule(op)
@@ -148,8 +154,8 @@ class RunView:
 
     def hold(self, lane: Lane, until: datetime) -> None:
         """Leave a whole lane alone until then: its place has no token left."""
-        if lane.errand is Errand.START:
-            self._ready.hold(lane.wave, lane.place, until)
+        if (line := line_of(lane)) is not None:
+            self._ready.hold(line, lane.place, until)
         else:
             self._lanes.hold(lane, until)
 
@@ -161,7 +167,7 @@ class RunView:
             self._hands[lane.errand] += 1
         self._unschedule(vm)
         self.in_hand[vm] = errand
-        if isinstance(self.ops[vm].state, Queued):
+        if isinstance(self.ops[vm].state, _WAITING):
             self._begun.add(vm)
             self.slots.put(self.ops[vm], begun=True)
 
@@ -212,13 +218,14 @@ class RunView:
         """Return the lane in which an operation stands: it is due, or ready to begin."""
         queue = self._ready.of(vm)
         if queue is not None:
-            return Lane(Errand.START, queue.wave, queue.place)
+            errand = Errand.RESTART if queue.line.restarts else Errand.START
+            return Lane(errand, queue.line.wave, queue.place)
         return self._lanes.lane(vm)
 
     def is_held(self, lane: Lane, now: datetime) -> bool:
         """Tell whether a lane is left alone at this moment."""
-        if lane.errand is Errand.START:
-            return self._ready.is_held(lane.wave, lane.place, now)
+        if (line := line_of(lane)) is not None:
+            return self._ready.is_held(line, lane.place, now)
         return self._lanes.is_held(lane, now)
 
     def hands(self, errand: Errand) -> int:
@@ -244,7 +251,7 @@ class RunView:
     def busy(self, wave: int) -> int:
         """Return how many slots of a wave are taken: in flight, or begun and not yet written."""
         begun = sum(
-            self.ops[vm].wave == wave and isinstance(self.ops[vm].state, Queued)
+            self.ops[vm].wave == wave and isinstance(self.ops[vm].state, _WAITING)
             for vm in self._begun
         )
         return self._tallies[wave].in_flight + begun
@@ -265,23 +272,24 @@ class RunView:
         the places left out; together, with those that are begun beside them, they exceed no
         limit."""
         vms = [op.target.vm_id for op in beside]
-        return (self.ops[vm] for vm in self._ready.pick(wave, most, now, without, vms))
+        return (self.ops[vm] for vm in self._ready.pick(Line(wave), most, now, without, vms))
+
+    def to_restart(self, wave: int, most: int, now: datetime) -> Iterator[Operation]:
+        """Yield the same of operations that wait for their restart."""
+        line = Line(wave, restarts=True)
+        return (self.ops[vm] for vm in self._ready.pick(line, most, now, ()))
 
     def probes(self, wave: int, now: datetime, places: Collection[Place]) -> Iterator[Operation]:
         """Yield the first queued operation of a wave that may be begun now in each of these
         places."""
         for place in sorted(places):
-            vm = self._ready.first(wave, place, now)
+            vm = self._ready.first(Line(wave), place, now)
             if vm is not None:
                 yield self.ops[vm]
 
     def queued(self) -> Iterator[Operation]:
-        """Yield all queued operations that are in nobody's hand."""
+        """Yield all operations that wait to be started or restarted and are in nobody's hand."""
         return (self.ops[vm] for vm in self._queued if vm not in self.in_hand)
-
-    def doubted(self, most: int) -> frozenset[Place]:
-        """Return the places in which so many VMs or more are doubtful."""
-        return frozenset(place for place, vms in self._doubtful.items() if len(vms) >= most)
 
     def trying(self, place: Place) -> bool:
         """Tell whether a VM of a place is on its way to its request, or of unknown fate."""
@@ -295,15 +303,6 @@ class RunView:
     def crowds(self) -> Mapping[str, int]:
         """Return how many VMs are in flight, by subscription."""
         return self._crowds
-
-    def doubtful(self, place: Place) -> int:
-        """Return how many VMs of a place are unknown or ended without a trace: what the breaker
-        counts."""
-        return len(self._doubtful.get(place, ()))
-
-    def unknown(self, place: Place) -> int:
-        """Return how many VMs of a place are unknown at this moment."""
-        return sum(isinstance(self.ops[vm].state, Unknown) for vm in self._doubtful.get(place, ()))
 
     def next_due(self, now: datetime) -> datetime | None:
         """Return when the next operation falls due or the next lane is let go, however far
@@ -326,7 +325,7 @@ class RunView:
                 for position, t in self._tallies.items()
             },
             "crowds": dict(+self._crowds),
-            "doubtful": {place: vms for place, vms in self._doubtful.items() if vms},
+            "doubtful": self.doubts.standing(),
             "trying": dict(+self._trying),
             "queued": set(self._queued),
             "lanes": self._lanes.standing(),
@@ -344,8 +343,9 @@ class RunView:
         watch, state = self.watches.get(op.target.vm_id), op.state
         if watch is None or not isinstance(state, _FOLLOWED):
             return
-        if watch.last_at is None or watch.last_at < state.since:
-            self.watches[op.target.vm_id] = replace(watch, next_at=state.since)
+        since = state.since
+        if since is not None and (watch.last_at is None or watch.last_at < since):
+            self.watches[op.target.vm_id] = replace(watch, next_at=since, by_view=False)
 
     def _schedule(self, op: Operation) -> None:
         vm = op.target.vm_id
@@ -355,7 +355,7 @@ class RunView:
         when = attention_at(op.state, self.watches.get(vm), self.run.plan.tracking)
         if when is not None:
             self._note(vm, when)
-        elif isinstance(op.state, Queued):
+        elif isinstance(op.state, _WAITING):
             self._line_up(op)
 
     def _note(self, vm: VmId, when: datetime) -> None:
@@ -364,9 +364,10 @@ class RunView:
 
     def _line_up(self, op: Operation) -> None:
         vm = op.target.vm_id
-        if isinstance(op.state, Queued):
+        if isinstance(op.state, _WAITING):
             rank = op.rank if op.state.wait is None else None
-            self._ready.put(vm, op.wave, place_of(op), rank)
+            line = Line(op.wave, restarts=isinstance(op.state, RebootQueued))
+            self._ready.put(vm, line, place_of(op), rank)
         else:
             errand = errand_of(op.state, self.watches.get(vm))
             self._lanes.put(vm, Lane(errand, op.wave, place_of(op)))
@@ -386,17 +387,3 @@ class RunView:
             self._crowds[op.target.subscription_id] += sign
         if isinstance(op.state, _TRYING):
             self._trying[place_of(op)] += sign
-
-    def _index_doubt(self, op: Operation) -> None:
-        place = place_of(op)
-        traceless = isinstance(op.state, NeedsHuman) and op.state.why.code == "no_trace"
-        vms = self._doubtful.setdefault(place, set())
-        if isinstance(op.state, Unknown) or traceless:
-            vms.add(op.target.vm_id)
-        else:
-            vms.discard(op.target.vm_id)
-
-
-def place_of(op: Operation) -> Place:
-    """Return the subscription and region of an operation's VM."""
-    return op.target.subscription_id, op.target.region

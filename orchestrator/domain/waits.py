@@ -6,14 +6,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from orchestrator.domain import budgets, gating, ramping
+from orchestrator.domain import budgets, gating, ramping, rebooting
 from orchestrator.domain.hours import next_for, shut_for
+from orchestrator.domain.lanes import place_of
 from orchestrator.domain.model import RunId, RunStatus, Wave, WaveStatus
 from orchestrator.domain.operation import Operation
 from orchestrator.domain.rollout import current_wave
-from orchestrator.domain.states import Queued
+from orchestrator.domain.states import Queued, RebootQueued, Why
 from orchestrator.domain.traits import is_held
-from orchestrator.domain.view import RunView, place_of
+from orchestrator.domain.view import RunView
 from orchestrator.domain.words import counted
 
 
@@ -30,16 +31,18 @@ class Hold:
 
 
 def waits(view: RunView, now: datetime) -> Mapping[str, int]:
-    """Return the first reason why each queued VM of a run waits, with how many it holds."""
-    queued = (op for op in view.ops.values() if isinstance(op.state, Queued))
+    """Return the first reason why each VM of a run waits that is queued, or patched and waiting for
+    its restart, with how many it holds."""
+    queued = (op for op in view.ops.values() if isinstance(op.state, Queued | RebootQueued))
     return Counter(next(holds(view, op, now)).text for op in queued)
 
 
 def holds(view: RunView, op: Operation, now: datetime) -> Iterator[Hold]:
-    """Yield everything that keeps a queued VM from being started, what comes first in the plan
-    first; at least one."""
+    """Yield everything that keeps a queued VM from being started, or a patched one from being
+    restarted, what comes first in the plan first; at least one."""
     found = False
-    for each in (*_run_s(view), *_group_s(view, op), *_wave_s(view, op), *_its_own(view, op, now)):
+    own = _restart_s if isinstance(op.state, RebootQueued) else _its_own
+    for each in (*_run_s(view), *_group_s(view, op), *_wave_s(view, op), *own(view, op, now)):
         found = True
         yield each
     if not found:
@@ -116,23 +119,12 @@ def _until(wave: Wave) -> str:
 
 def _its_own(view: RunView, op: Operation, now: datetime) -> Iterator[Hold]:
     """Say what holds this VM, were its wave open."""
-    state, wave = op.state, view.waves[op.wave]
-    if isinstance(state, Queued) and state.not_before is not None and state.not_before > now:
-        at = f"{state.not_before:%Y-%m-%d %H:%M:%S}Z"
-        why = f": {state.why.text}" if state.why is not None else ""
-        code = state.why.code if state.why is not None else "not_before"
-        yield Hold(code=code, text=f"not before {at}{why}", ends=f"at {at}, then it is tried again")
+    wave = view.waves[op.wave]
+    yield from _deferred(op, now)
     if (closed := shut_for(view, wave, now)) is not None:
-        opens = next_for(view, wave, now)
-        if opens is None:
-            ends = "never: no window fits before the deadline; open a new run"
-            yield Hold(code=closed.code, text=closed.text, ends=ends)
-        else:
-            at = f"{opens:%Y-%m-%d %H:%M}Z"
-            text = f"not before {at}: {closed.text}"
-            yield Hold(code=closed.code, text=text, ends=f"at {at}, by itself")
+        yield _out_of_hours(closed, next_for(view, wave, now))
     subscription, region = place = place_of(op)
-    doubtful = view.doubtful(place)
+    doubtful = view.doubts.number(place)
     if doubtful >= view.run.plan.tracking.max_unknown:
         where = f"{subscription}, {region or 'no region'}"
         what = counted(doubtful, "request")
@@ -141,10 +133,51 @@ def _its_own(view: RunView, op: Operation, now: datetime) -> Iterator[Hold]:
             code="max_unknown", text=text, ends="when they are found or resolved by a person"
         )
     yield from _bounds(view, op, wave)
-    at_once = ramping.at_once(wave, view.tally(op.wave).good)
+    at_once = ramping.at_once(wave, view.tally(op.wave).patched)
     if wave.status is WaveStatus.OPEN and view.busy(op.wave) >= at_once:
         text = f"{at_once} at once in wave {wave.spec.name}, and so many are busy"
         yield Hold(code="max_parallel", text=text, ends="when one of them has ended")
+
+
+def _deferred(op: Operation, now: datetime) -> Iterator[Hold]:
+    """Say until when a VM is left alone after it was tried."""
+    state = op.state
+    if not isinstance(state, Queued | RebootQueued) or state.not_before is None:
+        return
+    if state.not_before > now:
+        at = f"{state.not_before:%Y-%m-%d %H:%M:%S}Z"
+        why = f": {state.why.text}" if state.why is not None else ""
+        code = state.why.code if state.why is not None else "not_before"
+        yield Hold(code=code, text=f"not before {at}{why}", ends=f"at {at}, then it is tried again")
+
+
+def _out_of_hours(closed: Why, opens: datetime | None) -> Hold:
+    """Say that the window is closed or a freeze holds, and when that ends."""
+    if opens is None:
+        ends = "never: no window fits before the deadline; open a new run"
+        return Hold(code=closed.code, text=closed.text, ends=ends)
+    at = f"{opens:%Y-%m-%d %H:%M}Z"
+    text = f"not before {at}: {closed.text}"
+    return Hold(code=closed.code, text=text, ends=f"at {at}, by itself")
+
+
+def _restart_s(view: RunView, op: Operation, now: datetime) -> Iterator[Hold]:
+    """Say what holds the restart of a VM that is patched."""
+    wave = view.waves[op.wave]
+    yield from _deferred(op, now)
+    if not rebooting.patched(view, wave):
+        tally = view.tally(op.wave)
+        left = tally.queued + tally.in_flight - tally.labels["rebooting"]
+        still = counted(left, "VM is still", "VMs are still")
+        text = f"reboots are a phase of their own in wave {wave.spec.name}: {still} to be patched"
+        yield Hold(code="reboot_phase", text=text, ends="when the last VM of the wave is patched")
+    if (closed := rebooting.shut_for(view, wave, now)) is not None:
+        yield _out_of_hours(closed, rebooting.next_for(view, wave, now))
+    yield from _bounds(view, op, wave)
+    at_once = wave.reboots_at_once
+    if at_once is not None and view.busy(op.wave) >= at_once:
+        text = f"{at_once} at once are restarted in wave {wave.spec.name}, and so many are busy"
+        yield Hold(code="max_parallel", text=text, ends="when one of them is back")
 
 
 def _bounds(view: RunView, op: Operation, wave: Wave) -> Iterator[Hold]:

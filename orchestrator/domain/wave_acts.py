@@ -10,7 +10,7 @@ from orchestrator.domain.model import Run, RunStatus, Wave, WaveStatus
 from orchestrator.domain.operation import Dropped, Operation, transition
 from orchestrator.domain.record import Act, ActKind, Change, Fact, Move
 from orchestrator.domain.rollout import current_wave
-from orchestrator.domain.states import Preparing, Queued, Why
+from orchestrator.domain.states import Preparing, Queued, RebootQueued, Why
 from orchestrator.domain.view import RunView
 from orchestrator.domain.words import counted
 
@@ -85,7 +85,7 @@ def _skip_vms(view: RunView, act: Act, now: datetime) -> tuple[Change, str]:
     if view.run.closed_at is not None or view.run.status not in _STEERABLE:
         return Change(), f"nothing to do: the run is {view.run.status}"
     meant = chosen(view, act)
-    queued = [op for op in meant if isinstance(op.state, Queued)]
+    queued = [op for op in meant if isinstance(op.state, Queued | RebootQueued)]
     others = len(meant) - len(queued)
     begun = f"; {counted(others, 'VM')} of those meant had begun or ended" if others else ""
     if not queued:
@@ -106,7 +106,7 @@ def must_wait(view: RunView, act: Act) -> bool:
     return act.kind is ActKind.SKIP and any(
         op.target.vm_id in view.in_hand or isinstance(op.state, Preparing)
         for op in (chosen(view, act) if act.vms or act.code is not None else ())
-        if isinstance(op.state, Queued | Preparing)
+        if isinstance(op.state, Queued | Preparing | RebootQueued)
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from orchestrator.domain import gating, halting, ramping
+from orchestrator.domain import gating, halting, ramping, rebooting
 from orchestrator.domain.decisions import BakeWave, CloseWave, Decision, HaltRun, OpenWave, PauseRun
 from orchestrator.domain.gating import Clear, Refused, Standing, Unanswered, Waits
 from orchestrator.domain.model import Wave, WaveStatus
@@ -17,6 +17,8 @@ def steer(view: RunView, wave: Wave, now: datetime, *, may_open: bool) -> Iterat
     """Yield what is to be decided about the current wave, at most one thing."""
     if wave.status is WaveStatus.OPEN and view.tally(wave.position).settled:
         yield _settle(view, wave, now)
+    elif wave.status is WaveStatus.OPEN:
+        yield from rebooting.begins(view, wave)
     elif wave.status is WaveStatus.BAKING:
         yield from _end_bake(view, wave, now)
     elif may_open and has_its_turn(view, wave):

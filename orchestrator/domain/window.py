@@ -7,6 +7,7 @@ schedules. Windows that overlap or touch are one.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from heapq import merge
@@ -34,6 +35,14 @@ Span = tuple[datetime, datetime]
 def needed(spec: WaveSpec) -> timedelta:
     """Return how long before the end of a window the last VM of a wave may start: the cut-off."""
     return spec.max_duration + spec.hours.reserve
+
+
+@lru_cache(maxsize=100)
+def of_restarts(spec: WaveSpec) -> WaveSpec:
+    """Return a wave as its restarts see it, in a phase of their own: their hours, and no
+    installation to leave room for."""
+    hours = spec.staged.hours if spec.staged is not None else spec.hours
+    return replace(spec, hours=hours, max_duration=timedelta(0))
 
 
 def shut(spec: WaveSpec, freezes: Sequence[Freeze], now: datetime) -> Why | None:

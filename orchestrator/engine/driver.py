@@ -12,12 +12,14 @@ from orchestrator.domain.model import AttemptId, Run, VmId
 from orchestrator.domain.operation import Dropped, Withdrawn
 from orchestrator.domain.record import Lease, Snapshot
 from orchestrator.domain.rollout import (
+    Await,
     Command,
     Drop,
     Look,
     Plan,
     Poll,
     Recover,
+    Restart,
     Start,
     Survey,
     plan,
@@ -32,6 +34,7 @@ from orchestrator.engine.doors import Doors
 from orchestrator.engine.follow import Follower
 from orchestrator.engine.gatekeeper import Gatekeeper
 from orchestrator.engine.hands import Hands
+from orchestrator.engine.restart import Restarter
 from orchestrator.engine.submit import Submitter
 from orchestrator.engine.survey import Surveyor
 from orchestrator.engine.visitor import Visitor
@@ -60,6 +63,7 @@ class Driver:
         self.book = Book(doors, lease, self.view)
         self._follower = Follower(doors, self.book)
         self._submitter = Submitter(doors, self.book)
+        self._restarter = Restarter(doors, self.book)
         self._surveyor = Surveyor(doors, self.book)
         self._visitor = Visitor(doors, self.book)
         self._gatekeeper = Gatekeeper(doors, self.book)
@@ -159,16 +163,16 @@ class Driver:
         self, group: asyncio.TaskGroup, commands: Sequence[Command], now: datetime
     ) -> None:
         """Set to work on every command that Azure's buckets have tokens for."""
-        polls: list[Poll] = []
+        polls: list[Poll | Await] = []
         for command in commands:
             lane = self.view.lane(command.op.target.vm_id)
             if not self._permitted(command, lane, now):
                 continue
             self._note_lateness(command, now)
             self.view.take(command.op.target.vm_id)
-            if lane is not None and lane.errand is Errand.POLL and isinstance(command, Poll):
+            if lane is not None and lane.errand is Errand.POLL and isinstance(command, _ASKING):
                 polls.append(command)
-            elif isinstance(command, Poll | Look | Survey | Visit):
+            elif isinstance(command, _READING):
                 self._readers.give(group, (command, None))
             else:
                 group.create_task(self._obey(command), name=f"{type(command).__name__}")
@@ -220,7 +224,7 @@ class Driver:
             if watch is not None:
                 self._observer.late((now - watch.next_at).total_seconds())
 
-    async def _fetch(self, group: asyncio.TaskGroup, polls: Sequence[Poll]) -> None:
+    async def _fetch(self, group: asyncio.TaskGroup, polls: Sequence[Poll | Await]) -> None:
         """Read the operation URLs of many polls in one go: signed ones are too large to be kept in
         memory for a whole fleet (design 13)."""
         trackers = await self._trackers(polls)
@@ -230,7 +234,7 @@ class Driver:
             else:
                 self._readers.give(group, (poll, trackers.get(poll.state.attempt)))
 
-    async def _trackers(self, polls: Sequence[Poll]) -> Mapping[AttemptId, Tracker] | None:
+    async def _trackers(self, polls: Sequence[Poll | Await]) -> Mapping[AttemptId, Tracker] | None:
         try:
             return await self._store.trackers([poll.state.attempt for poll in polls])
         except StoreUnavailableError as error:
@@ -257,7 +261,7 @@ class Driver:
             self._observer.crashed(f"{type(command).__name__} {vm}", error)
             self.book.lose(_BUG)
         finally:
-            self._return(vm, again, quiet=isinstance(command, Poll | Look | Visit))
+            self._return(vm, again, quiet=isinstance(command, Poll | Await | Look | Visit))
 
     def _return(self, vm: VmId, again: datetime | None, *, quiet: bool = False) -> None:
         """Let an operation go from the hand. A read after which nothing has changed wakes nobody,
@@ -274,6 +278,8 @@ class Driver:
         match command:
             case Start(op):
                 await self._submitter.start(op)
+            case Restart() | Await():
+                await self._do_restart(command, tracker)
             case Poll() if self.view.in_hand.get(command.op.target.vm_id) is Errand.VIEW:
                 await self._follower.poll_by_view(command)
             case Poll():
@@ -290,6 +296,13 @@ class Driver:
                 now = self._clock.now()
                 event = Withdrawn(now, why) if cancelled else Dropped(now, why)
                 await self.book.moved(self.book.move(op, event))
+
+    async def _do_restart(self, command: Restart | Await, tracker: Tracker | None) -> None:
+        if isinstance(command, Restart):
+            await self._restarter.start(command)
+        else:
+            errand = self.view.in_hand.get(command.op.target.vm_id)
+            await self._restarter.follow(command, errand, tracker)
 
     # ------------------------------------------------------------------------------------ waits
 
@@ -321,5 +334,8 @@ class Driver:
         return max(_SHORTEST_S, (soonest - self._clock.now()).total_seconds())
 
 
-_Read = tuple[Poll | Look | Survey | Visit, Tracker | None]
+_ASKING = (Poll, Await)
+"""Named here: a union that is spelt in a test is made anew for each command."""
+_READING = (*_ASKING, Look, Survey, Visit)
+_Read = tuple[Poll | Await | Look | Survey | Visit, Tracker | None]
 """What the readers do; a poll by URL brings its URLs."""

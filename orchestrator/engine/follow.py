@@ -15,7 +15,7 @@ from orchestrator.domain.answer import (
     Unreadable,
     Untrackable,
 )
-from orchestrator.domain.carrying import carry_over, may_carry_over
+from orchestrator.domain.carrying import carry_over, may_carry_over, staged
 from orchestrator.domain.following import (
     arrived,
     late_truth,
@@ -47,7 +47,7 @@ from orchestrator.domain.throttle import Call
 from orchestrator.domain.tracing import found_since, without
 from orchestrator.engine.book import Book
 from orchestrator.engine.doors import Doors
-from orchestrator.engine.reach import learn
+from orchestrator.engine.reach import believed
 from orchestrator.engine.tracer import Tracer
 
 
@@ -158,13 +158,14 @@ class Follower:
                 self._watch(op),
                 self._book.view.pacing(op),
                 self._clock.now(),
-                _retry_after(answer),
+                retry_after(answer),
             )
             self._book.watch(op.target.vm_id, watch)
             return
         first = self._book.move(op, event, attempt=_update(op, event), report=report)
         *earlier, last = self._with_verdict(first)
-        await self._book.moved(*earlier, await self._carried_over(last))
+        last = staged(self._book.view, await self._carried_over(last))
+        await self._book.moved(*earlier, last)
 
     async def _carried_over(self, last: Move) -> Move:
         """Let a VM that ran out of its time go on in a later window, where it still may."""
@@ -187,9 +188,8 @@ class Follower:
 
     def _believed(self, op: Operation, call: Call, answer: AnswerT) -> AnswerT:
         """Note what an answer says about Azure, and return what it says about the VM."""
-        view, now = self._book.view, self._clock.now()
-        learn(view, self._throttle, call, op.target, answer, now)
-        return view.outlook.streaks.heard(op.target.vm_id, answer, now)
+        now = self._clock.now()
+        return believed(self._book.view, self._throttle, call, op.target, answer, now)
 
     async def _receipt(self, state: Unknown) -> Receipt | None:
         return (await self._store.receipts([state.attempt])).get(state.attempt)
@@ -221,15 +221,25 @@ def _update(op: Operation, event: Event) -> AttemptUpdate | None:
             return AttemptUpdate(
                 attempt=state.attempt, end=AttemptEnd.REFUSED, ended_at=at, verdict=failure
             )
-        case Passed(outcome=outcome):
-            return AttemptUpdate(attempt=state.attempt, verdict=outcome)
-        case Broke(failure=failure):
-            return AttemptUpdate(attempt=state.attempt, verdict=f"failed: {failure}")
+        case Passed() | Broke():
+            return AttemptUpdate(attempt=state.attempt, verdict=verdict_on(event))
         case _:
             return None
 
 
-def _retry_after(answer: PollAnswer | LookAnswer) -> timedelta | None:
+def verdict_on(event: Event) -> str | None:
+    """Say in a word what an end says about the attempt behind it."""
+    match event:
+        case Passed(outcome=outcome):
+            return outcome
+        case Broke(failure=failure):
+            return f"failed: {failure}"
+        case _:
+            return None
+
+
+def retry_after(answer: PollAnswer | LookAnswer) -> timedelta | None:
+    """Return how long an answer asks to be left alone."""
     match answer:
         case Throttled(retry_after=retry_after):
             return retry_after

@@ -14,6 +14,7 @@ from orchestrator.domain.answer import (
     Unreadable,
 )
 from orchestrator.domain.model import Target
+from orchestrator.domain.streaks import AnswerT
 from orchestrator.domain.submitting import CREDENTIALS_AGAIN
 from orchestrator.domain.throttle import Call, Throttle
 from orchestrator.domain.view import RunView
@@ -33,6 +34,14 @@ def learn(
             throttle.unauthenticated(now + CREDENTIALS_AGAIN)
         case _:
             pass
+
+
+def believed(
+    view: RunView, throttle: Throttle, call: Call, target: Target, answer: AnswerT, now: datetime
+) -> AnswerT:
+    """Note what the answer to a read says about Azure, and return what it says about the VM."""
+    learn(view, throttle, call, target, answer, now)
+    return view.outlook.streaks.heard(target.vm_id, answer, now)
 
 
 def note_reach(view: RunView, answer: Answer, now: datetime) -> None:

@@ -6,23 +6,12 @@ any layer.
 
 from datetime import datetime
 
-from orchestrator.domain.answer import (
-    Conflicted,
-    InDoubt,
-    LookAnswer,
-    NotSent,
-    Rejected,
-    Seen,
-    SubmitAnswer,
-    Taken,
-    Throttled,
-    Unauthenticated,
-)
+from orchestrator.domain.answer import InDoubt, LookAnswer, NotSent, Seen, SubmitAnswer, Taken
 from orchestrator.domain.budgets import bounds
 from orchestrator.domain.hours import out_of_hours, wait_for_hours
-from orchestrator.domain.model import ActivityId, AttemptId
+from orchestrator.domain.model import AttemptId
 from orchestrator.domain.operation import Began, Deferred, Intended, Operation
-from orchestrator.domain.record import AttemptEnd, AttemptUpdate, Receipt
+from orchestrator.domain.record import Receipt
 from orchestrator.domain.rollout import hindrance, takes_starts
 from orchestrator.domain.states import Preparing, Queued, Submitting, Wait, Why
 from orchestrator.domain.streaks import soon
@@ -38,13 +27,9 @@ from orchestrator.domain.submitting import (
 from orchestrator.domain.throttle import Call
 from orchestrator.engine.book import Book
 from orchestrator.engine.doors import Doors
-from orchestrator.engine.reach import learn
+from orchestrator.engine.reach import believed, learn
+from orchestrator.engine.sending import OUT_OF_HOURS, STALE_LOOK_S, answered
 from orchestrator.ports import Order, Refused, Saved
-
-OUT_OF_HOURS = frozenset({"window", "freeze"})
-"""How the database refuses an intent that comes too late: as the plan would have."""
-_STALE_LOOK_S = 60.0
-"""How old the look may be at the intent (design 5.0)."""
 
 
 class Submitter:
@@ -77,7 +62,7 @@ class Submitter:
         ready = await self._inspect(op, op.state, seen)
         if ready is None:
             return
-        if self._clock.monotonic() - looked_at > _STALE_LOOK_S:
+        if self._clock.monotonic() - looked_at > STALE_LOOK_S:
             await self._unwind(op, "the look at the VM grew too old before the intent")
             return
         os = seen.os if isinstance(seen, Seen) and seen.os else op.target.os
@@ -85,8 +70,7 @@ class Submitter:
 
     async def _inspect(self, op: Operation, state: Preparing, answer: LookAnswer) -> Ready | None:
         now, streaks = self._clock.now(), self._book.view.outlook.streaks
-        learn(self._book.view, self._throttle, Call.LOOK, op.target, answer, now)
-        answer = streaks.heard(op.target.vm_id, answer, now)
+        answer = believed(self._book.view, self._throttle, Call.LOOK, op.target, answer, now)
         again = min(soon(streaks.spoiled(op.target.vm_id)), AGAIN)
         decision = inspect(state, answer, self._book.view.run.plan, now, again)
         if isinstance(decision, AskWhether):
@@ -183,41 +167,13 @@ class Submitter:
         now = self._clock.now()
         view = self._book.view
         event, end = conclude(state, answer, view.run.plan, view.waves[op.wave].spec, now)
-        update = AttemptUpdate(
-            attempt=state.attempt,
-            sent_at=None if end in _UNSENT else sent_at,
-            ended_at=now,
-            end=end,
-            http_status=_status(answer),
-            activity=_activity(answer),
-        )
+        activity = answer.activity if isinstance(answer, Taken | InDoubt) else None
+        update = answered(state.attempt, answer, end, sent_at, now, activity=activity)
         move = self._book.move(op, event, attempt=update)
         if isinstance(answer, Taken):
-            await self._book.accept(_receipt(answer, state, now), move)
+            receipt = Receipt(
+                attempt=state.attempt, at=now, tracker=answer.tracker, activity=activity
+            )
+            await self._book.accept(receipt, move)
         else:
             await self._book.moved(move)
-
-
-def _receipt(answer: Taken, state: Submitting, now: datetime) -> Receipt:
-    return Receipt(attempt=state.attempt, at=now, tracker=answer.tracker, activity=answer.activity)
-
-
-_UNSENT = {AttemptEnd.NOT_SENT, AttemptEnd.ABANDONED}
-
-
-def _status(answer: SubmitAnswer) -> int | None:
-    match answer:
-        case Taken(http_status=status) | Rejected(http_status=status) | InDoubt(http_status=status):
-            return status
-        case Throttled():
-            return 429
-        case Unauthenticated():
-            return 401
-        case Conflicted():
-            return 409
-        case NotSent():
-            return None
-
-
-def _activity(answer: SubmitAnswer) -> ActivityId | None:
-    return answer.activity if isinstance(answer, Taken | InDoubt) else None

@@ -4,7 +4,7 @@ from orchestrator.domain.operation import Operation
 from orchestrator.domain.throttle import Call
 from orchestrator.engine.book import Book
 from orchestrator.engine.doors import Doors
-from orchestrator.engine.reach import learn
+from orchestrator.engine.reach import believed
 
 
 class Visitor:
@@ -22,8 +22,7 @@ class Visitor:
         began = self._clock.now()
         answer = await self._arm.look(vm)
         now = self._clock.now()
-        learn(view, self._throttle, Call.LOOK, op.target, answer, now)
-        answer = view.outlook.streaks.heard(vm, answer, now)
+        answer = believed(view, self._throttle, Call.LOOK, op.target, answer, now)
         event = view.vigil.judge(op, answer, began)
         if event is None or view.ops[vm] is not op:
             return

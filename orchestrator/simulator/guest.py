@@ -20,12 +20,20 @@ _PER_PATCH = {"Windows": timedelta(seconds=60), "Linux": timedelta(seconds=25)}
 Luck = tuple[object, ...]
 
 
-def settle(machine: Machine, order: Order, patches: tuple[Patch, ...], luck: Luck) -> Course:
-    """Settle what this run will do with the patches on offer; `luck` makes its draws its own."""
+def settle(
+    machine: Machine,
+    order: Order,
+    patches: tuple[Patch, ...],
+    luck: Luck,
+    *,
+    reboot_pending: bool = False,
+) -> Course:
+    """Settle what this run will do with the patches on offer; `luck` makes its draws its own.
+    `reboot_pending`: patches of an earlier run still need a reboot (azure-facts 5.4)."""
     selection = sort_out(patches, order)
     if not order.readable:
         return _unreadable(machine, selection)
-    run = _install(machine, order, selection, luck)
+    run = _install(machine, order, selection, luck, reboot_pending=reboot_pending)
     return endings.befall(machine, endings.end(machine, run))
 
 
@@ -41,7 +49,9 @@ def _unreadable(machine: Machine, selection: Selection) -> Course:
     return Course(lasts=_MINUTE, outcome=outcome, status="Failed", error=error)
 
 
-def _install(machine: Machine, order: Order, selection: Selection, luck: Luck) -> Course:
+def _install(
+    machine: Machine, order: Order, selection: Selection, luck: Luck, *, reboot_pending: bool
+) -> Course:
     """Install as much as the window allows, and reboot if it must and may."""
     temper, selected = machine.temper, selection.selected
     work, reboot = _times(machine, len(selected), luck)
@@ -61,6 +71,7 @@ def _install(machine: Machine, order: Order, selection: Selection, luck: Luck) -
     needed = any(patch.reboots for patch in installed)
     if temper.needs_reboot is not None:
         needed = temper.needs_reboot and bool(installed)
+    needed = needed or reboot_pending
     if order.reboot == "Never":
         outcome = _reboot_withheld(machine.os, outcome) if needed else outcome
         return Course(lasts=work, outcome=outcome)

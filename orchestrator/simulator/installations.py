@@ -11,7 +11,7 @@ from orchestrator.simulator import draws, endings
 from orchestrator.simulator.course import Course
 from orchestrator.simulator.machines import Machine
 from orchestrator.simulator.orders import Order
-from orchestrator.simulator.tempers import Mishap
+from orchestrator.simulator.tempers import Mishap, Reboot
 
 
 @dataclass(slots=True, kw_only=True)
@@ -73,6 +73,57 @@ class Installation:
         return self.accepted_at + offset / self.speed
 
 
+@dataclass(slots=True, kw_only=True)
+class Restart:
+    """One accepted restart. `lasts` is its operation's length, `boots` how long the machine's agent
+    is silent after that, in nominal time. `answered`: whether a 202 went out."""
+
+    id: str
+    machine: Machine
+    accepted_at: datetime
+    speed: float
+    lasts: timedelta
+    boots: timedelta
+    client_request_id: str | None = None
+    answered: bool = False
+    polls: int = 0
+
+    @property
+    def ends_at(self) -> datetime:
+        """When the operation ends."""
+        return self.accepted_at + self.lasts / self.speed
+
+    @property
+    def back_at(self) -> datetime | None:
+        """When the agent answers again; None: never."""
+        if self.machine.temper.reboot is Reboot.NEVER_RETURNS:
+            return None
+        return self.ends_at + self.boots / self.speed
+
+    @property
+    def status(self) -> str:
+        """How the operation ends."""
+        return "Failed" if self.machine.temper.reboot is Reboot.FAILS else "Succeeded"
+
+    @property
+    def error(self) -> dict[str, str]:
+        """The error of one that failed."""
+        detail = endings.platform_error("InternalExecutionError", self.machine)
+        return {"code": detail.code, "message": detail.message}
+
+    def ended(self, now: datetime) -> bool:
+        """Tell whether the operation has ended."""
+        return self.ends_at <= now
+
+    def running(self, now: datetime) -> bool:
+        """Tell whether the operation runs at this instant."""
+        return self.accepted_at <= now and not self.ended(now)
+
+    def quiet(self, now: datetime) -> bool:
+        """Tell whether the agent is silent because of this restart."""
+        return self.accepted_at <= now and (self.back_at is None or now < self.back_at)
+
+
 @dataclass(slots=True)
 class Record:
     """A machine and all that happened to it; `installations` in the order of their beginnings.
@@ -83,7 +134,9 @@ class Record:
 
     machine: Machine
     installations: list[Installation] = field(default_factory=list)
+    restarts: list[Restart] = field(default_factory=list)
     posts: int = 0
+    restart_posts: int = 0
     reads: int = 0
     grown: bool = False
 
@@ -101,7 +154,23 @@ class Record:
 
     def agent_ready(self, now: datetime) -> bool:
         """Tell whether the agent answers."""
-        return not any(one.begun(now) and one.quiet(now) for one in self.installations)
+        rebooting = (one.quiet(now) for one in self.restarts)
+        silent = (one.begun(now) and one.quiet(now) for one in self.installations)
+        return not (any(rebooting) or any(silent))
+
+    def reboot_pending(self, now: datetime) -> bool:
+        """Tell whether patches of an earlier run still need a reboot."""
+        ended = [one for one in self.installations if one.ended(now)]
+        needed = max(
+            (one.ends_at for one in ended if one.course.outcome.reboot_status == "Required"),
+            key=lambda at: at or now,
+            default=None,
+        )
+        if needed is None:
+            return False
+        done = [one.ends_at for one in ended if one.course.outcome.reboot_status == "Completed"]
+        done += [one.ends_at for one in self.restarts if one.ended(now)]
+        return not any(at is not None and at > needed for at in done)
 
     def had(self, now: datetime) -> set[str]:
         """Return the ids of the patches that are installed."""

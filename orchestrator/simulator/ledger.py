@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from heapq import heapify, heappop, heappush
 
 from orchestrator.simulator.exchange import Answer, HangUp, Json
-from orchestrator.simulator.installations import Installation
+from orchestrator.simulator.installations import Installation, Restart
 from orchestrator.simulator.machines import Machine
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
@@ -62,20 +62,28 @@ class Ledger:
         for gauge in self._gauges(installation):
             gauge.begin(installation.accepted_at, installation.ends_at)
 
+    def restarted(self, restart: Restart) -> None:
+        """Note that a machine restarts because a client asked for it."""
+        for gauge in self._gauges(restart):
+            gauge.begin(restart.accepted_at, restart.back_at)
+
     def superseding(self, installation: Installation, now: datetime) -> None:
         """Note that a client's installation, still running, is about to be superseded."""
         for gauge in self._gauges(installation):
             gauge.shorten(installation.ends_at, now)
 
-    def _gauges(self, installation: Installation) -> list[Gauge]:
-        groups = _groups(installation.machine)
+    def _gauges(self, begun: Installation | Restart) -> list[Gauge]:
+        groups = _groups(begun.machine)
         return [self._everywhere, *(self._groups[kind][name] for kind, name in groups)]
 
-    def report(self, installations: Iterable[Installation], now: datetime) -> Json:
+    def report(
+        self, installations: Iterable[Installation], restarts: Iterable[Restart], now: datetime
+    ) -> Json:
         """Return everything as JSON-able values."""
         begun = [one for one in installations if one.begun(now)]
         return {
             "installations": [_entry(one, now) for one in begun],
+            "restarts": [_restart_entry(one) for one in restarts],
             "posts": dict(self._posts),
             "requests": {kind: dict(counts) for kind, counts in self._requests.items()},
             "high_water": {
@@ -104,6 +112,19 @@ def _groups(machine: Machine) -> Iterable[tuple[str, str]]:
 def status_word(installation: Installation, now: datetime) -> str:
     """Return the operation's status at this instant."""
     return installation.course.status if installation.ended(now) else "InProgress"
+
+
+def _restart_entry(restart: Restart) -> Json:
+    back_at = restart.back_at
+    return {
+        "vm_id": restart.machine.key,
+        "operation_id": restart.id,
+        "client_request_id": restart.client_request_id,
+        "accepted_at": restart.accepted_at.isoformat(),
+        "back_at": back_at.isoformat() if back_at else None,
+        "status": restart.status,
+        "answered": restart.answered,
+    }
 
 
 def _entry(installation: Installation, now: datetime) -> Json:

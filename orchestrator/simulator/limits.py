@@ -41,6 +41,9 @@ class Limits:
     patching: Policy = field(
         default=Policy("VMGuestPatchOperation", subscription=Limit(600, 200), resource=Limit(6, 2))
     )
+    updating: Policy = field(
+        default=Policy("UpdateVM", subscription=Limit(1_500, 500), resource=Limit(12, 4))
+    )
     operations: Policy = field(
         default=Policy("GetOperation", subscription=Limit(15_000, 5_000), resource=Limit(45, 15))
     )
@@ -55,6 +58,7 @@ SMALL = Limits(
     arm_reads=Limit(40, 8, every=1),
     arm_writes=Limit(10, 2, every=1),
     patching=Policy("VMGuestPatchOperation", subscription=Limit(12, 12), resource=Limit(2, 1)),
+    updating=Policy("UpdateVM", subscription=Limit(30, 12), resource=Limit(4, 2)),
     operations=Policy("GetOperation", subscription=Limit(600, 300), resource=Limit(6, 4)),
     cheap_reads=Policy("LowCostGet", subscription=Limit(200, 100), resource=Limit(6, 4)),
     costly_reads=Policy("HighCostGet", subscription=Limit(20, 10)),

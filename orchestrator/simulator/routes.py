@@ -14,6 +14,7 @@ class Kind(Enum):
     """The kinds of request, by the name that the ledger counts them under."""
 
     INSTALL = "POST installPatches"
+    RESTART = "POST restart"
     OPERATION = "GET operation"
     MONITOR = "GET operation monitor"
     MACHINE = "GET virtualMachine"
@@ -65,6 +66,7 @@ _ROUTES = tuple(
     (method, re.compile(pattern, re.IGNORECASE), kind)
     for method, pattern, kind in (
         ("POST", f"{_VM}/installPatches", Kind.INSTALL),
+        ("POST", f"{_VM}/restart", Kind.RESTART),
         (
             "GET",
             f"{_SUBSCRIPTION}{_COMPUTE}/locations/(?P<region>[^/]+)/operations/(?P<operation>[^/]+)",

@@ -13,7 +13,7 @@ from math import ceil
 from orchestrator.simulator import draws, endings, errors, guest, stamps
 from orchestrator.simulator.exchange import Header, Reply, Request
 from orchestrator.simulator.faults import STEADY, TEMPERS
-from orchestrator.simulator.installations import Installation, Record
+from orchestrator.simulator.installations import Installation, Record, Restart
 from orchestrator.simulator.ledger import Ledger
 from orchestrator.simulator.limits import Policy
 from orchestrator.simulator.machines import Machine
@@ -54,6 +54,7 @@ class State:
         self.subscriptions: defaultdict[str, list[Record]] = defaultdict(list)
         self.groups: defaultdict[tuple[str, str], list[Record]] = defaultdict(list)
         self.installations: dict[str, Installation] = {}
+        self.restarts: dict[str, Restart] = {}
         self._born: datetime | None = None
         for machine in machines:
             self._add(machine)
@@ -129,7 +130,9 @@ class State:
             id=draws.guid(*luck, "operation"),
             machine=machine,
             order=order,
-            course=guest.settle(machine, order, on_offer, luck),
+            course=guest.settle(
+                machine, order, on_offer, luck, reboot_pending=record.reboot_pending(at)
+            ),
             accepted_at=at,
             speed=self.speed,
             lag=(self.mood.view_lag if lag is None else lag) / self.speed,

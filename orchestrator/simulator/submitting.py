@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from orchestrator.simulator import draws, errors, orders
 from orchestrator.simulator.buckets import Refused
 from orchestrator.simulator.exchange import Answer, HangUp, Header, Reply
-from orchestrator.simulator.installations import Installation, Record
+from orchestrator.simulator.installations import Installation, Record, Restart
 from orchestrator.simulator.signing import Place
 from orchestrator.simulator.stamps import seven_digits
 from orchestrator.simulator.state import State, Visit
@@ -40,7 +40,7 @@ def install(state: State, visit: Visit) -> Answer:
         return record
     fault = _fault(state, record)
     record.posts += 1
-    refused = _before_the_provider(state, visit, record, fault) or _charge(state, visit, record)
+    refused = before_the_provider(state, visit, record, fault) or _charge(state, visit, record)
     if refused is not None:
         return refused
     if fault is PostFault.PLATFORM_FIRST and record.running(visit.now) is None:
@@ -48,7 +48,7 @@ def install(state: State, visit: Visit) -> Answer:
     accepted = _accept(state, visit, record)
     if not isinstance(accepted, Installation):
         return accepted
-    return _answer(state, visit, accepted, fault)
+    return answer(state, visit, accepted, fault)
 
 
 def _fault(state: State, record: Record) -> PostFault:
@@ -62,7 +62,7 @@ def _fault(state: State, record: Record) -> PostFault:
     return PostFault.FINE if name is None else PostFault(name)
 
 
-def _before_the_provider(
+def before_the_provider(
     state: State, visit: Visit, record: Record, fault: PostFault
 ) -> Answer | None:
     """Answer the faults that start nothing."""
@@ -106,7 +106,7 @@ def _accept(state: State, visit: Visit, record: Record) -> Installation | Reply:
     if isinstance(order, orders.Refusal):
         return errors.error(400, order.code, order.message, target=order.target)
     running = record.running(visit.now)
-    refused = _not_running(record, visit.now) or _busy(state, record, running)
+    refused = not_running(record, visit.now, "installPatches") or _busy(state, record, running)
     if refused is not None:
         return refused
     if running is not None:
@@ -114,14 +114,15 @@ def _accept(state: State, visit: Visit, record: Record) -> Installation | Reply:
     return state.start(record, order, visit.now, headers.get("x-ms-client-request-id"))
 
 
-def _not_running(record: Record, now: datetime) -> Reply | None:
+def not_running(record: Record, now: datetime, action: str) -> Reply | None:
+    """Refuse what only a running machine can do."""
     power, name = record.power(now), record.machine.name
     if power == "running":
         return None
     if power in {"starting", "stopping", "deallocating"}:
         message = (
             f"An ongoing operation is changing power state of Virtual Machine {name} to {power}. "
-            "Please perform operation installPatches after some time."
+            f"Please perform operation {action} after some time."
         )
     else:
         message = "The operation requires the VM to be running (or set to run)."
@@ -149,8 +150,8 @@ def _busy(state: State, record: Record, running: Installation | None) -> Reply |
             return None
 
 
-def _answer(state: State, visit: Visit, installation: Installation, fault: PostFault) -> Answer:
-    """Answer for an installation that runs from now on, whatever the client gets to see."""
+def answer(state: State, visit: Visit, begun: Installation | Restart, fault: PostFault) -> Answer:
+    """Answer for what runs from now on, whatever the client gets to see."""
     if fault in _GATEWAY:
         # The gateway answers in the provider's place: it tells nothing that only that one knows.
         visit.headers = [pair for pair in visit.headers if pair[0] != REMAINING]
@@ -165,23 +166,25 @@ def _answer(state: State, visit: Visit, installation: Installation, fault: PostF
         case PostFault.TAKEN_BARE:
             headers: tuple[Header, ...] = ()
         case PostFault.TAKEN_FOREIGN_URL:
-            headers = _urls(state, visit, installation, "http://management.example.invalid")
+            headers = _urls(state, visit, begun, "http://management.example.invalid")
         case _:
-            headers = _urls(state, visit, installation, visit.base_url)
-    installation.answered = True
+            headers = _urls(state, visit, begun, visit.base_url)
+    begun.answered = True
     common = (
-        ("x-ms-request-id", installation.id),
+        ("x-ms-request-id", begun.id),
         ("azure-asyncnotification", "Enabled"),
         ("content-length", "0"),
     )
     return Reply(202, (*headers, *common))
 
 
-def _urls(state: State, visit: Visit, installation: Installation, base: str) -> tuple[Header, ...]:
-    machine = installation.machine
+def _urls(
+    state: State, visit: Visit, begun: Installation | Restart, base: str
+) -> tuple[Header, ...]:
+    machine = begun.machine
     place = Place(urlsplit(machine.vm_id).path.split("/")[2], machine.region)
     version = visit.route.query["api-version"]
-    status, monitor = state.signer.sign(place, installation.id, version, visit.now)
+    status, monitor = state.signer.sign(place, begun.id, version, visit.now)
     urls = (("location", base + monitor), ("azure-asyncoperation", base + status))
     if state.mood.retry_after is None:
         return urls

@@ -116,7 +116,8 @@ class Temper:
     `needs_reboot` whether they need one (None: as the patches say) · `error_code` of a failed
     operation · `bad_runs` only the first n runs go wrong (None: all) · `overruns` the window is
     exceeded whatever the duration · `truncated` the list in the result is cut at 128 KB · `posts`,
-    `polls` what the first ones meet, in order (`polls` for each operation anew) · `forgets` how
+    `polls` what the first ones meet, in order (`polls` for each operation anew) ·
+    `restarts` what the first restart POSTs meet · `forgets` how
     long after its end the operation's status can be read · `view_lag` how far the instance view
     trails the operation (None: the mood's) · `blind` the view never tells ·
     `graph_lag`, `blind_graph` the same of Resource Graph.
@@ -138,6 +139,7 @@ class Temper:
     busy: Busy | None = None
     posts: tuple[PostFault, ...] = ()
     every_post: PostFault | None = None
+    restarts: tuple[PostFault, ...] = ()
     polls: tuple[PollFault, ...] = ()
     every_poll: PollFault | None = None
     forgets: timedelta | None = None

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from orchestrator.simulator import draws, errors, stamps
+from orchestrator.simulator import draws, errors, restarting, stamps
 from orchestrator.simulator.exchange import Answer, HangUp, Header, Reply
-from orchestrator.simulator.installations import Installation
+from orchestrator.simulator.installations import Installation, Restart
 from orchestrator.simulator.ledger import status_word
 from orchestrator.simulator.results import body, laid_out
 from orchestrator.simulator.routes import Kind
@@ -32,7 +32,10 @@ def follow(state: State, visit: Visit) -> Answer:
     route = visit.route
     if not state.signer.genuine(route.path, route.raw_query):
         return errors.bad_request("The signature of the operation URL is not valid.")
-    installation = state.installations.get(route.names["operation"].lower())
+    operation = route.names["operation"].lower()
+    if operation in state.restarts:
+        return _follow_restart(state, visit, state.restarts[operation])
+    installation = state.installations.get(operation)
     if installation is None:
         return errors.error(404, *_NOT_FOUND)
     region = installation.machine.region
@@ -45,6 +48,16 @@ def follow(state: State, visit: Visit) -> Answer:
         return errors.error(404, *_NOT_FOUND)
     reply = _monitored if route.kind is Kind.MONITOR else _status
     return spoil(state, visit, fault, reply(state, visit, installation))
+
+
+def _follow_restart(state: State, visit: Visit, begun: Restart) -> Answer:
+    refused = state.charge(visit, state.mood.limits.operations, begun.machine.region, begun.id)
+    if refused is not None:
+        return refused
+    fault = weather(state, "poll", begun.id, begun.polls)
+    begun.polls += 1
+    reply = restarting.followed(state, visit, begun, _pace(state, ended=False))
+    return spoil(state, visit, fault, reply)
 
 
 def weather(state: State, *subject: object) -> PollFault:

@@ -15,6 +15,7 @@ from orchestrator.simulator import (
     errors,
     graph,
     reading,
+    restarting,
     stamps,
     submitting,
     tokens,
@@ -31,6 +32,7 @@ _VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-preview)?")
 _FIRST_WITH_INSTALL = "2020-12-01"
 _HANDLERS: dict[Kind, Callable[[State, Visit], Answer]] = {
     Kind.INSTALL: submitting.install,
+    Kind.RESTART: restarting.restart,
     Kind.OPERATION: tracking.follow,
     Kind.MONITOR: tracking.follow,
     Kind.MACHINE: reading.machine,
@@ -83,7 +85,8 @@ class Azure:
 
     def ledger(self, now: datetime) -> Json:
         """Return the truth beside the API, as JSON-able values (see `ledger.py`)."""
-        return self._state.ledger.report(self._state.installations.values(), now)
+        state = self._state
+        return state.ledger.report(state.installations.values(), state.restarts.values(), now)
 
     def machines(self, now: datetime) -> list[Json]:
         """Return every machine as a fleet file has it, with its power of now."""

@@ -37,9 +37,16 @@ MOVES: Final = frozenset(
         ("in_progress", "verifying"),
         ("in_progress", "needs_human"),
         ("verifying", "queued"),
+        ("verifying", "reboot_queued"),
         ("verifying", "needs_human"),
         ("verifying", "succeeded"),
         ("verifying", "failed"),
+        ("reboot_queued", "rebooting"),
+        ("reboot_queued", "succeeded"),
+        ("rebooting", "reboot_queued"),
+        ("rebooting", "needs_human"),
+        ("rebooting", "succeeded"),
+        ("rebooting", "failed"),
         ("needs_human", "queued"),
         ("needs_human", "verifying"),
         ("needs_human", "succeeded"),
@@ -52,6 +59,9 @@ MOVES: Final = frozenset(
         ("needs_human", "needs_human"),
         ("failed", "failed"),
         ("succeeded", "succeeded"),
+        # Deferred once more; and its restart was taken.
+        ("reboot_queued", "reboot_queued"),
+        ("rebooting", "rebooting"),
     }
 )
 """The state graph of design 4, as (from, to). A test holds it to what `transition` permits."""
@@ -94,7 +104,9 @@ _OPERATIONS: Final = (
         name="operation_stays",
         table="operation",
         on="UPDATE",
-        condition=f"NEW.state = OLD.state AND ({_differ(*_KEPT)})",
+        condition=f"NEW.state = OLD.state AND NOT (OLD.state = 'reboot_queued'"
+        " OR (OLD.state = 'rebooting' AND OLD.since IS NULL))"
+        f" AND ({_differ(*_KEPT)})",
         message="an operation that stays in its state may only be forgiven",
     ),
     Guard(
@@ -108,10 +120,12 @@ _OPERATIONS: Final = (
         name="operation_intends",
         table="operation",
         on="UPDATE",
-        condition="NEW.state = 'submitting' AND NOT EXISTS (SELECT 1 FROM attempt a"
+        condition="(NEW.state = 'submitting'"
+        " OR (NEW.state = 'rebooting' AND OLD.state <> 'rebooting'))"
+        " AND NOT EXISTS (SELECT 1 FROM attempt a"
         " WHERE a.id = NEW.attempt_id AND a.run_id = NEW.run_id AND a.vm_id = NEW.vm_id"
         " AND a.number = NEW.attempt AND a.ended_as IS NULL)",
-        message="an operation may not submit without the row of its attempt",
+        message="an operation may not submit or restart without the row of its attempt",
     ),
 )
 _ATTEMPTS: Final = (
@@ -172,7 +186,8 @@ _RUNS: Final = (
         condition="NEW.status = 'passed' AND OLD.status <> 'passed' AND EXISTS (SELECT 1"
         " FROM operation o WHERE o.run_id = NEW.run_id AND o.wave = NEW.position"
         " AND o.state IN"
-        " ('queued', 'preparing', 'submitting', 'unknown', 'in_progress', 'verifying'))",
+        " ('queued', 'preparing', 'submitting', 'unknown', 'in_progress', 'verifying',"
+        " 'reboot_queued', 'rebooting'))",
         message="a wave passes only when each of its VMs has ended or needs a person",
     ),
     Guard(

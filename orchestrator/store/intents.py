@@ -19,7 +19,9 @@ from sqlalchemy.exc import IntegrityError
 from orchestrator.domain.bounds import Bounds
 from orchestrator.domain.model import Quarantine, RunId, VmId
 from orchestrator.domain.operation import Intended, Operation
+from orchestrator.domain.ready import Line
 from orchestrator.domain.record import Change, Lease, Move
+from orchestrator.domain.states import Rebooting
 from orchestrator.domain.traits import is_held
 from orchestrator.domain.window import beyond
 from orchestrator.ports import Refused, Saved, Stale
@@ -48,10 +50,13 @@ _DOORS: Final = (
         _wave.c.name,
         *brakes.COLUMNS,
         *incarnation.COLUMNS,
-        select(_hours.c.document)
-        .where(_hours.c.run_id == _run.c.id, _hours.c.wave == _wave.c.position)
-        .scalar_subquery()
-        .label("hours"),
+        *(
+            select(column)
+            .where(_hours.c.run_id == _run.c.id, _hours.c.wave == _wave.c.position)
+            .scalar_subquery()
+            .label(name)
+            for column, name in ((_hours.c.document, "hours"), (_hours.c.restarts, "restarts"))
+        ),
         exists().where(schema.emergency.c.run_id == _run.c.id).label("emergency"),
     )
     .join(_wave, _wave.c.run_id == _run.c.id)
@@ -110,7 +115,7 @@ def _event_of(lease: Lease, move: Move) -> Intended:
 class _Door:
     """What stands in the way of a run's intents, read and locked for all of them together."""
 
-    closed: Mapping[int, Refused | None]
+    closed: Mapping[Line, Refused | None]
     group: Quarantine | None
     versions: dict[VmId, int]
     holders: Mapping[VmId, RunId]
@@ -118,11 +123,11 @@ class _Door:
 
     @classmethod
     def read(cls, connection: Connection, run_id: RunId, moves: Sequence[Move]) -> "_Door":
-        waves = sorted({move.before.wave for move in moves})
-        rows = {wave: _locked(connection, run_id, wave) for wave in waves}
+        lines = sorted({_line(move) for move in moves})
+        rows = {line: _locked(connection, run_id, line.wave) for line in lines}
         return cls(
-            closed={wave: _closed(connection, row, wave, moves) for wave, row in rows.items()},
-            group=documents.quarantine_from(rows[waves[0]].quarantine),
+            closed={line: _closed(connection, row, line, moves) for line, row in rows.items()},
+            group=documents.quarantine_from(rows[lines[0]].quarantine),
             versions=operations.versions(connection, run_id, moves),
             holders=operations.holders(connection, run_id, moves),
             taken=attempts.taken(connection, run_id, [move.before for move in moves]),
@@ -137,7 +142,7 @@ class _Door:
             # Repeated because the answer to its COMMIT was lost: it is there already.
             return Saved() if attempts.is_there(connection, event.attempt) else stale
         return (
-            self.closed[op.wave]
+            self.closed[_line(move)]
             or self._held_back(op)
             or self._busy(op)
             or self._no_attempt_left(connection, op)
@@ -164,13 +169,17 @@ class _Door:
         return None
 
 
+def _line(move: Move) -> Line:
+    return Line(move.before.wave, restarts=isinstance(move.after.state, Rebooting))
+
+
 def _locked(connection: Connection, run_id: RunId, wave: int) -> Row[*tuple[Any, ...]]:
     """Lock the run, the wave and the brake against a halt, and read how they stand."""
     return connection.execute(_DOORS, {"the_run": run_id, "the_position": wave}).one()
 
 
 def _closed(
-    connection: Connection, row: Row[*tuple[Any, ...]], wave: int, moves: Sequence[Move]
+    connection: Connection, row: Row[*tuple[Any, ...]], line: Line, moves: Sequence[Move]
 ) -> Refused | None:
     """See that the run, the wave and the brake let VMs start, that the database may be believed,
     and that the wave's hours and the freezes let start now."""
@@ -182,21 +191,23 @@ def _closed(
         return Refused("run_not_open", f"the run is {row.run}")
     if row.wave != "open":
         return Refused("wave_not_open", f"the wave {row.name} is {row.wave}")
-    return _out_of_hours(connection, row, [m.event.at for m in moves if m.before.wave == wave])
+    times = [move.event.at for move in moves if _line(move) == line]
+    document = row.restarts if line.restarts else row.hours
+    return _out_of_hours(connection, document, times, emergency=row.emergency)
 
 
 def _out_of_hours(
-    connection: Connection, row: Row[*tuple[Any, ...]], times: Sequence[datetime]
+    connection: Connection, document: str | None, times: Sequence[datetime], *, emergency: bool
 ) -> Refused | None:
     """See that the intents of a wave, all of one moment, come in its window, with room for what a
     VM may need, and in no freeze. The freezes are read after the brake's row was locked: nobody
     has replaced them since."""
     first, last = min(times), max(times)
-    if not row.emergency and (held := freezes.between(connection, first, last)) is not None:
+    if not emergency and (held := freezes.between(connection, first, last)) is not None:
         return Refused("freeze", f"the freeze {held.name} lasts until {held.ends:%Y-%m-%d %H:%M}Z")
-    if row.hours is None:
+    if document is None:
         return None
-    hours, needs = documents.hours_from(row.hours)
+    hours, needs = documents.hours_from(document)
     why = beyond(hours, needs, first) or beyond(hours, needs, last)
     return None if why is None else Refused(why.code, why.text)
 
@@ -212,7 +223,8 @@ def _write(connection: Connection, lease: Lease, written: Sequence[tuple[Move, I
 
 
 def _take(connection: Connection, moves: Sequence[Move]) -> None:
-    """Move the operations to `submitting`, which takes their VMs over all runs and daemons.
+    """Move the operations to `submitting` or `rebooting`: that takes their VMs over all runs and
+    daemons.
 
     Two daemons on PostgreSQL may both have seen a VM free a moment ago: the index lets one of them
     commit, and the other is told `busy` as if it had looked a moment later. Its transaction is

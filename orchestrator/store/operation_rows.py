@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from orchestrator.domain.model import ActivityId, AttemptId, RunId, Target, VmId
 from orchestrator.domain.operation import Operation
-from orchestrator.domain.result import Result
 from orchestrator.domain.states import (
     STATE_NAMES,
     Cancelled,
@@ -19,6 +18,8 @@ from orchestrator.domain.states import (
     Outcome,
     Preparing,
     Queued,
+    Rebooting,
+    RebootQueued,
     Skipped,
     State,
     Submitting,
@@ -29,22 +30,17 @@ from orchestrator.domain.states import (
     Why,
 )
 from orchestrator.store import documents
+from orchestrator.store.result_rows import RESULT, result_from_row, result_to_row
 
 Row = Mapping[Any, Any]
 Values = dict[str, Any]
 
-_SEPARATOR: Final = ", "
 _COMMON: Final = (
     "run_id", "vm_id", "wave", "vm_name", "subscription_id", "resource_group", "region", "os",
     "zone", "availability_set", "image", "tags", "rank", "state", "attempt", "version",
-    "started_at", "forgiven",
+    "started_at", "reboot_at", "forgiven",
 )  # fmt: skip
 _WHY: Final = ("reason_code", "reason")
-_RESULT: Final = (
-    "result_status", "installed", "failed", "pending", "excluded", "not_selected",
-    "reboot_status", "window_exceeded", "error_code", "error_message",
-    "failed_patches",
-)  # fmt: skip
 _ENDED: Final = ("finished_at", "outcome", *_WHY)
 _KNOWN: Final[Mapping[type[State], tuple[str, ...]]] = {
     Queued: ("not_before", "wait", "busy_since", *_WHY),
@@ -55,10 +51,12 @@ _KNOWN: Final[Mapping[type[State], tuple[str, ...]]] = {
         "busy_since", *_WHY,
     ),
     InProgress: ("attempt_id", "intent_at", "activity_id", "since", "deadline_at", "tracked"),
-    Verifying: ("attempt_id", "activity_id", "since", "deadline_at", *_RESULT),
+    Verifying: ("attempt_id", "activity_id", "since", "deadline_at", *RESULT),
+    RebootQueued: ("activity_id", "since", "not_before", "wait", *_WHY, *RESULT),
+    Rebooting: ("attempt_id", "intent_at", "activity_id", "since", "deadline_at", *RESULT),
     NeedsHuman: ("attempt_id", "activity_id", "since", "locked_until", *_WHY),
-    Succeeded: (*_ENDED, "activity_id", *_RESULT),
-    Failed: (*_ENDED, "failure_class", "activity_id", *_RESULT),
+    Succeeded: (*_ENDED, "activity_id", *RESULT),
+    Failed: (*_ENDED, "failure_class", "activity_id", *RESULT),
     Skipped: _ENDED,
     Cancelled: _ENDED,
 }  # fmt: skip
@@ -103,6 +101,7 @@ def moving_parts(op: Operation) -> Values:
     values["attempt"] = op.attempt
     values["version"] = op.version
     values["started_at"] = op.started_at
+    values["reboot_at"] = op.reboot_at
     values["forgiven"] = op.forgiven
     return values
 
@@ -128,6 +127,7 @@ def operation_from_row(row: Row) -> Operation:
         state=_STATES[row["state"]](row),
         attempt=row["attempt"],
         started_at=row["started_at"],
+        reboot_at=row["reboot_at"],
         forgiven=row["forgiven"],
         rank=row["rank"],
         version=row["version"],
@@ -142,6 +142,8 @@ def _state_to_row(state: State) -> Values:
             return {"since": since, "busy_since": busy_since}
         case Submitting() | Unknown() | InProgress() | Verifying() | NeedsHuman():
             return _started_to_row(state)
+        case RebootQueued() | Rebooting():
+            return _rebooting_to_row(state)
         case Succeeded() | Failed() | Skipped() | Cancelled():
             return _ended_to_row(state)
 
@@ -173,10 +175,24 @@ def _started_to_row(state: Submitting | Unknown | InProgress | Verifying | Needs
             }
         case Verifying(attempt, activity, since, deadline, result):
             values = {"attempt_id": attempt, "activity_id": activity, "since": since}
-            return {**values, "deadline_at": deadline, **_result_to_row(result)}
+            return {**values, "deadline_at": deadline, **result_to_row(result)}
         case NeedsHuman(attempt, activity, since, until, why):
             values = {"attempt_id": attempt, "activity_id": activity, "since": since}
             return {**values, "locked_until": until, **_why_to_row(why)}
+
+
+def _rebooting_to_row(state: RebootQueued | Rebooting) -> Values:
+    values = {"activity_id": state.activity, "since": state.since, **result_to_row(state.result)}
+    match state:
+        case RebootQueued(not_before=not_before, wait=wait, why=why):
+            return {**values, "not_before": not_before, "wait": wait, **_why_to_row(why)}
+        case Rebooting(attempt, intent_at, deadline=deadline):
+            return {
+                **values,
+                "attempt_id": attempt,
+                "intent_at": intent_at,
+                "deadline_at": deadline,
+            }
 
 
 def _unknown_to_row(state: Unknown) -> Values:
@@ -197,10 +213,10 @@ def _ended_to_row(state: Succeeded | Failed | Skipped | Cancelled) -> Values:
     values = {"finished_at": state.at, **_why_to_row(state.why)}
     match state:
         case Succeeded(_, outcome, _, activity, result):
-            values |= {"outcome": outcome, "activity_id": activity, **_result_to_row(result)}
+            values |= {"outcome": outcome, "activity_id": activity, **result_to_row(result)}
         case Failed(_, failure, _, activity, result):
             values |= {"outcome": Outcome.FAILED, "failure_class": failure}
-            values |= {"activity_id": activity, **_result_to_row(result)}
+            values |= {"activity_id": activity, **result_to_row(result)}
         case Skipped():
             values["outcome"] = Outcome.SKIPPED
         case Cancelled():
@@ -209,8 +225,7 @@ def _ended_to_row(state: Succeeded | Failed | Skipped | Cancelled) -> Values:
 
 
 def _queued(row: Row) -> Queued:
-    wait = None if row["wait"] is None else Wait(row["wait"])
-    return Queued(row["not_before"], wait, _why(row), row["busy_since"])
+    return Queued(row["not_before"], _wait(row), _why(row), row["busy_since"])
 
 
 def _preparing(row: Row) -> Preparing:
@@ -257,7 +272,29 @@ def _verifying(row: Row) -> Verifying:
         activity=_activity(row),
         since=row["since"],
         deadline=row["deadline_at"],
-        result=_result(row),
+        result=result_from_row(row),
+    )
+
+
+def _reboot_queued(row: Row) -> RebootQueued:
+    return RebootQueued(
+        since=row["since"],
+        activity=_activity(row),
+        result=result_from_row(row),
+        not_before=row["not_before"],
+        wait=_wait(row),
+        why=_why(row),
+    )
+
+
+def _rebooting(row: Row) -> Rebooting:
+    return Rebooting(
+        attempt=AttemptId(row["attempt_id"]),
+        intent_at=row["intent_at"],
+        activity=_activity(row),
+        result=result_from_row(row),
+        since=row["since"],
+        deadline=row["deadline_at"],
     )
 
 
@@ -273,12 +310,12 @@ def _needs_human(row: Row) -> NeedsHuman:
 
 def _succeeded(row: Row) -> Succeeded:
     outcome, activity = Outcome(row["outcome"]), _activity(row)
-    return Succeeded(row["finished_at"], outcome, _reason(row), activity, _result(row))
+    return Succeeded(row["finished_at"], outcome, _reason(row), activity, result_from_row(row))
 
 
 def _failed(row: Row) -> Failed:
     failure, activity = FailureClass(row["failure_class"]), _activity(row)
-    return Failed(row["finished_at"], failure, _reason(row), activity, _result(row))
+    return Failed(row["finished_at"], failure, _reason(row), activity, result_from_row(row))
 
 
 def _skipped(row: Row) -> Skipped:
@@ -296,6 +333,8 @@ _BUILDERS: Final[Mapping[type[State], Callable[[Row], State]]] = {
     Unknown: _unknown,
     InProgress: _in_progress,
     Verifying: _verifying,
+    RebootQueued: _reboot_queued,
+    Rebooting: _rebooting,
     NeedsHuman: _needs_human,
     Succeeded: _succeeded,
     Failed: _failed,
@@ -309,6 +348,10 @@ def _activity(row: Row, column: str = "activity_id") -> ActivityId | None:
     return None if row[column] is None else ActivityId(row[column])
 
 
+def _wait(row: Row) -> Wait | None:
+    return None if row["wait"] is None else Wait(row["wait"])
+
+
 def _why(row: Row) -> Why | None:
     return None if row["reason_code"] is None else Why(row["reason_code"], row["reason"])
 
@@ -319,39 +362,3 @@ def _reason(row: Row) -> Why:
 
 def _why_to_row(why: Why | None) -> Values:
     return {} if why is None else {"reason_code": why.code, "reason": why.text}
-
-
-def _result_to_row(result: Result | None) -> Values:
-    if result is None:
-        return {}
-    return {
-        "result_status": result.status,
-        "installed": result.installed,
-        "failed": result.failed,
-        "pending": result.pending,
-        "excluded": result.excluded,
-        "not_selected": result.not_selected,
-        "reboot_status": result.reboot,
-        "window_exceeded": result.window_exceeded,
-        "error_code": result.error_code,
-        "error_message": result.error_message,
-        "failed_patches": _SEPARATOR.join(result.culprits) or None,
-    }
-
-
-def _result(row: Row) -> Result | None:
-    if row["result_status"] is None:
-        return None
-    return Result(
-        status=row["result_status"],
-        installed=row["installed"],
-        failed=row["failed"],
-        pending=row["pending"],
-        excluded=row["excluded"],
-        not_selected=row["not_selected"],
-        reboot=row["reboot_status"],
-        window_exceeded=row["window_exceeded"],
-        error_code=row["error_code"],
-        error_message=row["error_message"],
-        culprits=tuple(row["failed_patches"].split(_SEPARATOR)) if row["failed_patches"] else (),
-    )

@@ -35,8 +35,11 @@ _VERSIONS: Final = (
     .order_by(_operation.c.vm_id)  # rows are locked in one order, so that no two wait crosswise
     .with_for_update()
 )
-HOLDING: Final = ("submitting", "unknown", "in_progress", "verifying")
-"""States in which Azure has, or may have, an installation of ours on the VM."""
+HOLDING: Final = (
+    "submitting", "unknown", "in_progress", "verifying", "reboot_queued", "rebooting",
+)  # fmt: skip
+"""States in which Azure has, or may have, an installation or a restart of ours on the VM, or is to
+be asked for the restart that the installation needs."""
 _HOLDERS: Final = select(
     _operation.c.vm_id, _operation.c.run_id, _operation.c.state, _operation.c.locked_until
 ).where(

@@ -50,7 +50,7 @@ _RUNS: Final = _view(
     "run_id plan status reason config_hash opened_at:time closed_at:time",
     "waves:number waves_passed:number vms:number",
     _COUNTS,
-    "reminded_at:time quarantine",
+    "reminded_at:time quarantine reboot_queued:number rebooting:number",
 )
 _WAVES: Final = _view(
     "v_waves",
@@ -58,6 +58,8 @@ _WAVES: Final = _view(
     "allowed_failures:number vms:number in_flight:number",
     _COUNTS,
     "max_parallel:number approval asked_at:time approved_at:time approved_by gates",
+    "reboot_queued:number rebooting:number reboots_at:time reboots_at_once:number",
+    "reboots_allowed:number",
 )
 _OPERATIONS: Final = _view(
     "v_operations",
@@ -66,6 +68,7 @@ _OPERATIONS: Final = _view(
     "started_at:time finished_at:time polls:number last_polled_at:time next_poll_at:time",
     "installed:number failed:number pending:number excluded:number not_selected:number",
     "reboot_status window_exceeded:flag zone availability_set image tags failed_patches",
+    "reboot_at:time",
 )
 _PATCHES: Final = _view(
     "v_patches", "run_id vm_id patch_id name version kb_id classifications state"
@@ -73,7 +76,7 @@ _PATCHES: Final = _view(
 _ATTEMPTS: Final = _view(
     "v_attempts",
     "run_id vm_id attempt:number client_request_id intent_at:time sent_at:time ended_at:time end",
-    "http_status:number activity_id verdict superseded_verdict",
+    "http_status:number activity_id verdict superseded_verdict kind",
 )
 _EVENTS: Final = _view("v_events", "seq:number at:time run_id vm_id event actor why detail")
 _SCHEDULES: Final = _view(

@@ -20,7 +20,8 @@ RUN_MOVES: Final = (
 """The columns of a run that may change after it was opened."""
 WAVE_MOVES: Final = (
     "status", "reason", "allowed", "max_parallel", "opened_at", "baking_until", "closed_at",
-    "excused", "ramp", "asked_at", "approved_at", "approved_by", "gates",
+    "excused", "ramp", "asked_at", "approved_at", "approved_by", "gates", "reboots_at",
+    "reboots_at_once", "reboots_allowed",
 )  # fmt: skip
 """The columns of a wave that may change after its run was opened."""
 WATCH: Final = ("next_at", "polls", "last_at", "by_view")
@@ -117,6 +118,9 @@ def wave_from_row(row: Row) -> Wave:
         approved_at=row["approved_at"],
         approved_by=row["approved_by"] or "",
         gates=documents.gates_from(row["gates"]),
+        reboots_at=row["reboots_at"],
+        reboots_at_once=row["reboots_at_once"],
+        reboots_allowed=row["reboots_allowed"],
     )
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, RowMapping, Select, bindparam, exists, or_, s
 from orchestrator.domain.model import AttemptId, Run, RunId, VmId, Wave
 from orchestrator.domain.operation import Operation
 from orchestrator.domain.record import Act, Fact, Fire, Receipt, Snapshot, Watch
+from orchestrator.domain.window import of_restarts
 from orchestrator.ports import DamagedError, Refused, Saved
 from orchestrator.store import (
     acts,
@@ -82,9 +83,14 @@ def _insert_hours(connection: Connection, run_id: RunId, waves: Sequence[Wave]) 
     """Write the windows of waves beside their specification, which may be large: each intent reads
     them."""
     windowed = [
-        {"run_id": run_id, "wave": wave.position, "document": documents.hours_text(wave.spec)}
+        {
+            "run_id": run_id,
+            "wave": wave.position,
+            "document": documents.hours_text(wave.spec),
+            "restarts": documents.hours_text(of_restarts(wave.spec)),
+        }
         for wave in waves
-        if wave.spec.hours.windows
+        if wave.spec.hours.windows or of_restarts(wave.spec).hours.windows
     ]
     if windowed:
         connection.execute(schema.hours.insert(), windowed)

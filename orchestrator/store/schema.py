@@ -27,8 +27,9 @@ ONE_HOLDER: Final = "uq_operation_vm_id_held"
 """The index that lets a VM be in flight in one run only."""
 LEFT: Final = "state IN ('needs_human', 'verifying')"
 """The operations that are looked at although their run has ended."""
-HELD: Final = "state IN ('submitting', 'unknown', 'in_progress')"
-"""The operations that hold their VM: Azure has, or may have, an installation of ours there."""
+HELD: Final = "state IN ('submitting', 'unknown', 'in_progress', 'rebooting')"
+"""The operations that hold their VM: Azure has, or may have, an installation or a restart of ours
+there."""
 BAD: Final = "outcome IN ('failed', 'warned')"
 """The operations that may count against a budget, beside those that need a person."""
 
@@ -58,8 +59,7 @@ run = Table(
     time("opened_at"),
     time("deadline_at"),
     time("closed_at", null=True),
-    time("results_from", null=True),
-    time("reminded_at", null=True),
+    *optional(time, "results_from", "reminded_at"),
     text("quarantine", null=True),  # a JSON document
     only(Index("uq_run_plan_open", "plan", unique=True), "closed_at IS NULL AND parent IS NULL"),
     Index("ix_run_opened_at", "opened_at"),
@@ -83,7 +83,8 @@ wave = Table(
     flag("excused"),
     # Later columns come last. `approval` is the group to approve; `ramp`, `gates` are JSON lists.
     *optional(text, "approval", "ramp", "approved_by", "gates"),
-    *optional(time, "asked_at", "approved_at"),
+    *optional(time, "asked_at", "approved_at", "reboots_at"),
+    *optional(number, "reboots_at_once", "reboots_allowed"),
     PrimaryKeyConstraint("run_id", "position"),
 )
 
@@ -128,7 +129,8 @@ operation = Table(
     *texts("zone availability_set image", old=""),
     text("tags", old="{}"),  # a JSON object
     number("rank", old="0"),
-    text("failed_patches", null=True),
+    *optional(text, "failed_patches"),
+    *optional(time, "reboot_at"),
     PrimaryKeyConstraint("run_id", "vm_id"),
     ForeignKeyConstraint(["run_id", "wave"], ["wave.run_id", "wave.position"]),
     Index("ix_operation_vm_id", "vm_id"),

@@ -19,6 +19,7 @@ hours = Table(  # of the waves that have windows: a JSON document, small, read b
     text("run_id"),
     number("wave"),
     text("document"),
+    text("restarts", null=True),  # the same for restarts, where the wave stages them
     PrimaryKeyConstraint("run_id", "wave"),
     ForeignKeyConstraint(["run_id", "wave"], ["wave.run_id", "wave.position"]),
 )

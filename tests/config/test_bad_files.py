@@ -3,6 +3,7 @@
 import pytest
 
 from tests.config.bad_gates import BAD_GATES
+from tests.config.bad_reboots import BAD_REBOOTS
 from tests.config.kit import PLAN, VM, wrong
 
 ARC = "/subscriptions/x/resourceGroups/r/providers/Microsoft.HybridCompute/machines/m"
@@ -115,7 +116,6 @@ BAD = [
         "such as Europe/Berlin",
     ),
     (PLAN + "defaults: {reboot: nver}\n", 2, "defaults.reboot", "not one of", "mean never?"),
-    (PLAN + "defaults: {reboot: staged}\n", 2, "defaults.reboot", "not supported yet", "delete"),
     (PLAN + "defaults: {overlap: allow}\n", 2, "defaults.overlap", "not one of", "skip or queue"),
     (PLAN + "defaults: {max_duration: 24h}\n", 2, "defaults.max_duration", "too long", "23h59m"),
     (PLAN + "defaults: {max_duration: 90s}\n", 2, "defaults.max_duration", "minutes", "90m"),
@@ -254,7 +254,6 @@ BAD_WAVES = [
     ("{select: {tag: {a: b}}}", "waves[1].select.tag", "unknown key", "`tags`"),
     ("{name: a/b, select: {tags: {a: b}}}", "waves[a/b].name", "cannot be used", "letters"),
     ("{name: early, exclude: {ids: x}}", "waves[early].exclude.ids", "resource id", "/subscr"),
-    ("{select: {tags: {a: b}}, reboot: {policy: staged}}", "waves[1].reboot", "yet", "delete"),
     ("{select: {tags: {a: b}}, allow_empty: 1}", "waves[1].allow_empty", "true", "true or"),
     ("{select: {tags: {a: b}}, missed: {grace: 1h}}", "waves[1].missed", "unknown", "`plans`"),
     ("{select: {tags: {a: b}}, approve: 7}", "waves[1].approve", "not a group", "mapping"),
@@ -287,6 +286,10 @@ BAD_WAVES = [
     *(
         (f"{{select: {{tags: {{a: b}}}}, check: [{gate}]}}", f"waves[1].{key}", message, fix)
         for gate, key, message, fix in BAD_GATES
+    ),
+    *(
+        (f"{{select: {{tags: {{a: b}}}}, reboot: {reboot}}}", f"waves[1].{key}", message, fix)
+        for reboot, key, message, fix in BAD_REBOOTS
     ),
 ]
 

@@ -12,7 +12,7 @@ from orchestrator.config.loading import load
 from orchestrator.config.nodes import plain
 from orchestrator.config.schema import schema_text
 from orchestrator.config.settings import Settings
-from orchestrator.domain.model import Warnings
+from orchestrator.domain.model import Reboot, Warnings
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "config" / "cookbook"
@@ -38,7 +38,7 @@ def test_each_recipe_completes_in_an_editor_and_is_on_the_page(path):
     assert f"(../config/cookbook/{path.name})" in PAGE
 
 
-def test_there_are_ten():
+def test_there_are_ten_and_more():
     assert len(RECIPES) >= 10
 
 
@@ -61,6 +61,15 @@ def test_the_last_ring_begins_with_one_vm():
     waves = loaded("rings").plans[0].spec.waves
     assert [step.count for step in waves[2].ramp] == [1, 5, 20, None]
     assert waves[0].check
+
+
+def test_vms_are_patched_by_day_and_restarted_in_a_night_of_their_own():
+    for wave in loaded("reboots-at-night").plans[0].spec.waves:
+        assert wave.reboot is Reboot.NEVER
+        assert wave.staged is not None
+        (night,) = wave.staged.hours.windows
+        assert (night.start.hour, night.days) == (2, (5,))
+        assert {window.start.hour for window in wave.hours.windows} == {9}
 
 
 def test_an_emergency_is_opened_by_hand_and_overrides_a_freeze():

@@ -1,11 +1,12 @@
 """What Azure answers in walks, each as often as it stands here."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from random import Random
 
 from orchestrator.domain import answer as a
 from orchestrator.domain import states as s
 from orchestrator.domain.gate import Reading
-from orchestrator.domain.model import ActivityId
+from orchestrator.domain.model import ActivityId, VmId
 from orchestrator.domain.result import Report, Result
 
 TRACKER = a.Tracker(status_url="https://x")
@@ -36,3 +37,38 @@ POLL_ANSWERS: list[a.PollAnswer] = [
     a.Unreadable(reason="500", http_status=500),
 ]
 READINGS = [*[Reading(True, "status 200")] * 9, Reading(False, "status 503")]
+
+
+def drawn_look(
+    rng: Random, vm: VmId, activity: ActivityId | None, now: datetime, *, calm: bool
+) -> a.LookAnswer:
+    """Draw what a look at a VM shows; where nothing fails, that it is well."""
+    kinds = ["well"] * 8 + ["off", "gone", "silent", "recent"]
+    kind = "well" if calm else rng.choice(kinds)
+    if kind == "gone":
+        return a.Gone(reason="404")
+    if kind == "silent":
+        return a.Unreadable(reason="time-out")
+    last = None
+    if activity is not None and kind != "recent" and rng.random() < 0.5:
+        status = rng.choice(["InProgress", "Succeeded", "Succeeded", "Failed"])
+        last = a.LastInstallation(
+            activity=activity,
+            started_at=now,
+            result=Result(status=status, installed=1, failed=0),
+        )
+    if kind == "recent":
+        started = now - timedelta(minutes=30)
+        last = a.LastInstallation(
+            activity=ActivityId("other"),
+            started_at=started,
+            result=Result(status="Succeeded", failed=0),
+        )
+    return a.Seen(
+        vm_id=vm,
+        region="westeurope",
+        os="Linux",
+        power="deallocated" if kind == "off" else "running",
+        agent_ready=kind == "well",
+        last=last,
+    )

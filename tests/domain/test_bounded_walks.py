@@ -20,7 +20,8 @@ from orchestrator.domain.model import (
 from orchestrator.domain.rollout import Start
 from orchestrator.domain.tally import is_bad
 from orchestrator.domain.view import RunView
-from tests.domain.walking import Walk, walked
+from tests.domain.walking import Walk
+from tests.domain.walks import walked
 from tests.kit.rows import a_snapshot, a_wave, minutes
 
 KINDS = ("subscription", "subscription_region", "zone", "availability_set", "tag:Cluster")

@@ -16,7 +16,8 @@ from orchestrator.domain.reminding import Remind
 from orchestrator.domain.rollout import Start, plan
 from orchestrator.domain.steering import apply
 from orchestrator.domain.view import RunView
-from tests.domain.walking import Walk, a_walk
+from tests.domain.walking import Walk
+from tests.domain.walks import a_walk
 from tests.kit.rows import EPOCH, a_gate, a_snapshot, a_wave, minutes, opened, show, with_states
 
 WHY = s.Why("code", "a sentence")

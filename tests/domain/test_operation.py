@@ -26,6 +26,9 @@ STATES: tuple[s.State, ...] = (
     s.Failed(EPOCH, s.FailureClass.GUEST, WHY),
     s.Skipped(EPOCH, WHY),
     s.Cancelled(EPOCH, WHY),
+    s.RebootQueued(EPOCH, ACTIVITY, None),
+    s.Rebooting(ATTEMPT, EPOCH, ACTIVITY, None),
+    s.Rebooting(ATTEMPT, EPOCH, ACTIVITY, None, EPOCH, LATER),
 )
 EVENTS: tuple[o.Event, ...] = (
     o.Began(EPOCH),
@@ -41,6 +44,7 @@ EVENTS: tuple[o.Event, ...] = (
     o.Withdrawn(EPOCH, WHY),
     o.Granted(EPOCH, s.Wait.GRANTED, WHY),
     o.Forgiven(EPOCH, WHY),
+    o.Staged(EPOCH, WHY),
 )
 DESIGN = {
     "queued": {"preparing", "skipped", "cancelled"},
@@ -48,7 +52,9 @@ DESIGN = {
     "submitting": {"in_progress", "unknown", "queued", "failed"},
     "unknown": {"in_progress", "verifying", "needs_human", "queued", "skipped", "failed"},
     "in_progress": {"verifying", "needs_human"},
-    "verifying": {"succeeded", "failed", "queued", "needs_human"},
+    "verifying": {"succeeded", "failed", "queued", "needs_human", "reboot_queued"},
+    "reboot_queued": {"rebooting", "succeeded"},
+    "rebooting": {"reboot_queued", "succeeded", "failed", "needs_human"},
     "needs_human": {"succeeded", "failed", "skipped", "queued", "verifying"},
     "failed": {"queued", "succeeded"},
     "succeeded": {"failed"},
@@ -96,7 +102,7 @@ def test_an_attempt_is_spent_only_by_a_grant():
     for state, event in product(STATES, EVENTS):
         moved = after(state, event)
         if moved is not None:
-            assert moved.attempt == (2 if isinstance(event, o.Granted) else 1)
+            assert moved.attempt == (2 if isinstance(event, o.Granted | o.Staged) else 1)
 
 
 def test_the_start_of_an_operation_is_its_first_intent():
@@ -104,6 +110,27 @@ def test_the_start_of_an_operation_is_its_first_intent():
     back = o.transition(first, o.Deferred(LATER, s.Wait.THROTTLED, WHY))
     again = o.transition(o.transition(back, o.Began(LATER)), o.Intended(LATER, ATTEMPT, None))
     assert (first.started_at, again.started_at) == (EPOCH, EPOCH)
+
+
+def test_a_restart_of_unknown_fate_keeps_no_installation_whose_end_could_be_taken_for_its_own():
+    doubt = o.transition(an_operation(state=STATES[-2]), EVENTS[8])
+    assert isinstance(doubt.state, s.NeedsHuman)
+    assert doubt.state.activity is None
+
+
+def test_the_one_restart_is_noted_at_its_intent_and_forgotten_with_the_next_installation():
+    waits = an_operation(state=STATES[-3])
+    begun = o.transition(waits, o.Intended(LATER, ATTEMPT, None))
+    failed = o.transition(o.transition(begun, EVENTS[3]), EVENTS[7])
+    assert (waits.reboot_at, begun.reboot_at, failed.reboot_at) == (None, LATER, LATER)
+    assert o.transition(failed, EVENTS[11]).reboot_at is None
+
+
+def test_who_will_not_be_restarted_any_more_is_patched_all_the_same():
+    for event in (EVENTS[9], EVENTS[10]):
+        ended = o.transition(an_operation(state=STATES[-3]), event).state
+        assert isinstance(ended, s.Succeeded)
+        assert ended.outcome is s.Outcome.REBOOT_PENDING
 
 
 def test_a_vm_that_stays_busy_keeps_the_instant_it_was_first_found_so():

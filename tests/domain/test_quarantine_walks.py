@@ -16,7 +16,8 @@ from orchestrator.domain.result import Report, Result
 from orchestrator.domain.rollout import Start
 from orchestrator.domain.traits import is_held
 from orchestrator.domain.view import RunView
-from tests.domain.walking import Walk, walked
+from tests.domain.walking import Walk
+from tests.domain.walks import walked
 from tests.kit.rows import a_snapshot, a_wave, minutes, show
 
 SICK = frozenset({"old", "odd"})

@@ -23,7 +23,8 @@ from orchestrator.domain.record import DAEMON, ActKind, Move
 from orchestrator.domain.rollout import STARTED_AT_ONCE, Start, hindrance, plan
 from orchestrator.domain.tally import is_bad
 from orchestrator.domain.view import RunView
-from tests.domain.walking import Walk, a_walk
+from tests.domain.walking import Walk
+from tests.domain.walks import a_walk
 from tests.kit.rows import EPOCH, a_snapshot, a_wave, minutes, opened, show, with_states
 
 WHY = s.Why("code", "a sentence")

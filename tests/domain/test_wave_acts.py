@@ -13,7 +13,8 @@ from orchestrator.domain.rollout import Drop, Start, plan
 from orchestrator.domain.steering import apply
 from orchestrator.domain.view import RunView
 from orchestrator.domain.wave_acts import must_wait
-from tests.domain.walking import Walk, a_walk
+from tests.domain.walking import Walk
+from tests.domain.walks import a_walk
 from tests.kit.rows import EPOCH, a_snapshot, a_vm, a_wave, minutes, opened, show, with_states
 
 RUNNING = s.InProgress(AttemptId("a"), EPOCH, None, EPOCH, EPOCH + minutes(90), tracked=True)

@@ -13,6 +13,7 @@ from random import Random
 from orchestrator.domain import answer as a
 from orchestrator.domain import operation as o
 from orchestrator.domain import states as s
+from orchestrator.domain.carrying import staged
 from orchestrator.domain.deciding import write
 from orchestrator.domain.following import (
     late_truth,
@@ -22,18 +23,23 @@ from orchestrator.domain.following import (
     settle,
     verify,
 )
-from orchestrator.domain.gate import Approval
 from orchestrator.domain.model import ActivityId, AttemptId, RunId, Share, VmId
 from orchestrator.domain.polling import next_watch, watch_for
 from orchestrator.domain.record import Act, ActKind, Change, Move, Resolution, Snapshot, Watch
-from orchestrator.domain.result import Result
+from orchestrator.domain.restarting import conclude as concluded_restart
+from orchestrator.domain.restarting import inspect as inspected_restart
+from orchestrator.domain.restarting import progress as restart_progress
+from orchestrator.domain.restarting import recover as recovered_restart
+from orchestrator.domain.restarting import returned
 from orchestrator.domain.rollout import (
+    Await,
     Command,
     Drop,
     Look,
     Plan,
     Poll,
     Recover,
+    Restart,
     Start,
     Survey,
     hindrance,
@@ -43,8 +49,8 @@ from orchestrator.domain.steering import apply
 from orchestrator.domain.submitting import AskWhether, Ready, conclude, inspect, recover
 from orchestrator.domain.view import RunView
 from orchestrator.domain.vigil import Visit
-from tests.domain.answers import POLL_ANSWERS, READINGS, SUBMIT_ANSWERS
-from tests.kit.rows import EPOCH, a_gate, a_snapshot, a_wave, minutes, show
+from tests.domain.answers import POLL_ANSWERS, READINGS, SUBMIT_ANSWERS, drawn_look
+from tests.kit.rows import EPOCH, minutes, show
 
 
 @dataclass
@@ -67,6 +73,9 @@ class Walk:
     now: datetime = EPOCH
     steps: list[Step] = field(default_factory=list)
     started: dict[VmId, int] = field(default_factory=dict)
+    restarted: dict[VmId, int] = field(default_factory=dict)
+    staged: dict[VmId, int] = field(default_factory=dict)
+    """How often a restart was granted."""
     acts: int = 0
     calm: bool = False
     """Whether nothing fails."""
@@ -139,6 +148,10 @@ class Walk:
         match command:
             case Start(op):
                 self.start(op)
+            case Restart(op, state):
+                self.restart(op, state)
+            case Await(op, state):
+                self.wait_for_restart(op, state)
             case Recover(op, state):
                 self.move(op, recover(state, None, self.view.run.plan, self.spec(op), self.now))
             case Poll(op, state):
@@ -176,6 +189,36 @@ class Walk:
         if self.calm or self.rng.randrange(10):
             event, _ = conclude(op.state, answer, self.view.run.plan, self.spec(op), self.now)
             self.move(op, event)  # otherwise the sender died here
+
+    def restart(self, op: o.Operation, state: s.RebootQueued) -> None:
+        event = inspected_restart(state, self.drawn_look(op, None), self.now)
+        hindered = hindrance(self.view, op)
+        if event is None and hindered is not None:
+            event = o.Deferred(
+                self.now, s.Wait.HELD, s.Why("held", hindered), self.now + minutes(1)
+            )
+        if event is not None:
+            self.move(op, event)
+            return
+        attempt = AttemptId(f"{op.target.name}/restart/{len(self.steps)}")
+        op = self.move(op, o.Intended(self.now, attempt, None))
+        answer = self.rng.choice(self.submit_answers)
+        if isinstance(answer, a.Taken) or (isinstance(answer, a.InDoubt) and self.coin()):
+            self.restarted[op.target.vm_id] = self.restarted.get(op.target.vm_id, 0) + 1
+        if self.calm or self.rng.randrange(10):
+            event, _ = concluded_restart(answer, self.view.run.plan, self.now)
+            self.move(op, event)  # otherwise the sender died here
+
+    def wait_for_restart(self, op: o.Operation, state: s.Rebooting) -> None:
+        event: o.Event | None
+        if state.since is None or state.deadline is None:
+            event = recovered_restart(None, self.view.run.plan, self.now)
+        elif self.coin():
+            event = restart_progress(state, self.rng.choice(self.poll_answers), self.now)
+        else:
+            look = self.drawn_look(op, None)
+            event = returned(state, look, self.view.run.plan, state.deadline, self.now)
+        self.concluded(op, event)
 
     def visit(self, op: o.Operation) -> None:
         event = self.view.vigil.judge(op, self.drawn_look(op, None), self.now)
@@ -229,11 +272,20 @@ class Walk:
             interval = self.view.pacing(op)
             self.view.watch(vm, next_watch(op.state, old, interval, self.now, None))
             return
-        op = self.move(op, event)
+        op = self.ended(op, event)
         if isinstance(op.state, s.Verifying) and not needs_look(op.state):
             verdict = verify(op.state, None, self.spec(op), self.now)
             assert verdict is not None
-            self.move(op, verdict)
+            self.ended(op, verdict)
+
+    def ended(self, op: o.Operation, event: o.Event) -> o.Operation:
+        """Move, or let a VM that needs a restart wait for it where its wave stages them."""
+        after = o.transition(op, event)
+        last = staged(self.view, Move(before=op, after=after, event=event, actor="walk"))
+        if last.grant is not None:
+            vm = op.target.vm_id
+            self.staged[vm] = self.staged.get(vm, 0) + 1
+        return self.move(op, last.event)
 
     def move(self, op: o.Operation, event: o.Event) -> o.Operation:
         after = o.transition(op, event)
@@ -248,78 +300,4 @@ class Walk:
         return self.view.waves[op.wave].spec
 
     def drawn_look(self, op: o.Operation, activity: ActivityId | None) -> a.LookAnswer:
-        kinds = ["well"] * 8 + ["off", "gone", "silent", "recent"]
-        kind = "well" if self.calm else self.rng.choice(kinds)
-        if kind == "gone":
-            return a.Gone(reason="404")
-        if kind == "silent":
-            return a.Unreadable(reason="time-out")
-        last = None
-        if activity is not None and kind != "recent" and self.coin():
-            status = self.rng.choice(["InProgress", "Succeeded", "Succeeded", "Failed"])
-            last = a.LastInstallation(
-                activity=activity,
-                started_at=self.now,
-                result=Result(status=status, installed=1, failed=0),
-            )
-        if kind == "recent":
-            started = self.now - minutes(30)
-            last = a.LastInstallation(
-                activity=ActivityId("other"),
-                started_at=started,
-                result=Result(status="Succeeded", failed=0),
-            )
-        return a.Seen(
-            vm_id=op.target.vm_id,
-            region="westeurope",
-            os="Linux",
-            power="deallocated" if kind == "off" else "running",
-            agent_ready=kind == "well",
-            last=last,
-        )
-
-
-ACTS = (
-    [None] * 40
-    + [(kind, None) for kind in ActKind if kind not in {ActKind.RESOLVE, ActKind.HAND_OVER}]
-    + [
-        *[(ActKind.RESUME, None)] * 2,
-        *[(ActKind.APPROVE, None)] * 3,
-        *[(ActKind.RESOLVE, resolution) for resolution in Resolution],
-    ]
-)
-
-
-def a_walk(seed: int, length: int = 80, *, acts: bool = True, until=None) -> Walk:
-    """Walk a random run from its beginning, until `until` says so or for that many steps."""
-    rng = Random(seed)
-    waves = [
-        (
-            a_wave(
-                f"wave{n}",
-                parallel=rng.randint(1, 3),
-                failures=rng.choice([0, 1, 1, 2, 4]),
-                bake=minutes(rng.choice([0, 90])),
-                allow_empty=rng.random() < 0.5,
-                ramp=rng.choice([(), (), (Share(count=1), Share(count=2))]),
-                approve=rng.choice([None, Approval(group="on-call")]) if acts else None,
-                before=rng.choice([(), (), (a_gate("before"),)]),
-                check=rng.choice([(), (), (a_gate("check", held_for=minutes(2)),)]),
-            ),
-            rng.randint(1, 4),
-        )
-        for n in range(2)
-    ]
-    return walked(Walk(rng, RunView(a_snapshot(*waves))), length, acts=acts, until=until)
-
-
-def walked(walk: Walk, length: int, *, acts: bool = True, until=None) -> Walk:
-    """Walk a run, until `until` says so or for that many steps."""
-    rng = walk.rng
-    for _ in range(length):
-        if acts and (act := rng.choice(ACTS)) is not None:
-            walk.act(*act)
-        walk.step()
-        if until is not None and until(walk):
-            break
-    return walk
+        return drawn_look(self.rng, op.target.vm_id, activity, self.now, calm=self.calm)

@@ -2,7 +2,16 @@
 
 from typing import Final
 
-from tests.mutants import bounding, concluding, holding, keeping, steering, submitting, timing
+from tests.mutants import (
+    bounding,
+    concluding,
+    holding,
+    keeping,
+    rebooting,
+    steering,
+    submitting,
+    timing,
+)
 
 MUTANTS: Final = (
     *submitting.MUTANTS,
@@ -12,4 +21,5 @@ MUTANTS: Final = (
     *keeping.MUTANTS,
     *timing.MUTANTS,
     *bounding.MUTANTS,
+    *rebooting.MUTANTS,
 )

@@ -19,7 +19,7 @@ _ANY_NEW_ID: Final = Edit(
 )
 _ANY_TIME: Final = Edit(
     _FOLLOWING,
-    "    return state.intent_at - SKEW <= found.started_at <= state.settle_at\n",
+    "    return begun_from <= found.started_at <= state.settle_at\n",
     "    return True\n",
 )
 _WHOEVER_STARTED_IT: Final = (

@@ -130,7 +130,7 @@ MUTANTS: Final = (
             ),
             Edit(
                 "orchestrator/domain/following.py",
-                "    return state.intent_at - SKEW <= found.started_at <= state.settle_at\n",
+                "    return begun_from <= found.started_at <= state.settle_at\n",
                 "    return True\n",
             ),
         ),

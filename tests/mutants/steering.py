@@ -22,7 +22,7 @@ _PLANS_ANYHOW: Final = Edit(
 )
 _NO_BREAKER: Final = Edit(
     _ROLLOUT,
-    "    doubted = view.doubted(view.run.plan.tracking.max_unknown)\n",
+    "    doubted = view.doubts.places(view.run.plan.tracking.max_unknown)\n",
     "    doubted: frozenset[tuple[str, str]] = frozenset()\n",
 )
 
@@ -90,8 +90,8 @@ MUTANTS: Final = (
         (
             Edit(
                 _TALLY,
-                "        return self.queued == 0 and self.in_flight == 0\n",
-                '        return self.queued == 0 and self.in_flight == self.labels["unknown"]\n',
+                "self.queued == 0 and self.in_flight == 0 and",
+                'self.queued == 0 and self.in_flight == self.labels["unknown"] and',
             ),
         ),
     ),
@@ -101,8 +101,8 @@ MUTANTS: Final = (
         (
             Edit(
                 _TALLY,
-                "        return self.queued == 0 and self.in_flight == 0\n",
-                '        return self.queued == 0 and self.in_flight == self.labels["verifying"]\n',
+                "self.queued == 0 and self.in_flight == 0 and",
+                'self.queued == 0 and self.in_flight == self.labels["verifying"] and',
             ),
         ),
     ),

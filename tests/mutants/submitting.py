@@ -35,12 +35,12 @@ MUTANTS: Final = (
         (
             Edit(
                 _CLIENT,
-                "match await self._ask(Call.SUBMIT, request, guard.compute(subscription)):\n",
+                "match await self._ask(call, request, guard.compute(subscription)):\n",
                 "paths = guard.compute(subscription)\n"
-                "        heard = await self._ask(Call.SUBMIT, request, paths)\n"
+                "        heard = await self._ask(call, request, paths)\n"
                 "        for _ in range(3):\n"
                 "            if isinstance(heard, HttpReply) and heard.status in {429, 500, 503}:\n"
-                "                heard = await self._ask(Call.SUBMIT, request, paths)\n"
+                "                heard = await self._ask(call, request, paths)\n"
                 "        match heard:\n",
             ),
         ),
@@ -134,9 +134,9 @@ MUTANTS: Final = (
         (
             Edit(
                 _SUBMIT,
-                "        if isinstance(answer, Taken):\n            await self._book.accept(",
+                "        if isinstance(answer, Taken):\n            receipt",
                 "        if isinstance(answer, Taken) and self._book.stopping:\n"
-                "            await self._book.accept(",
+                "            receipt",
             ),
         ),
     ),

@@ -55,15 +55,16 @@ def _hunt(given: argparse.Namespace) -> int:
             tell=_tell_progress,
         )
     print("\n".join(tally.lines()))
-    for broken in tally.broken:
-        print(f"seed {broken.seed}: {broken.breaches[0]}")
     for broken in tally.broken[:1]:
+        print(f"after {tally.schedules} schedules: {broken.breaches[0]}")
         _tell(broken if given.plain else shrunk(broken))
     return 1 if tally.broken else 0
 
 
 def _tell_progress(tally: campaign.Tally) -> None:
     print(next(tally.lines()), flush=True)
+    for broken in tally.broken:
+        print(f"  seed {broken.seed}: {broken.breaches[0]}", flush=True)
 
 
 def _same(given: argparse.Namespace) -> int:

@@ -63,7 +63,7 @@ def hunt(
     tell: Callable[[Tally], None] = lambda _tally: None,
 ) -> Tally:
     """Play schedules until the seeds, the time or our patience with breaches is at its end; `tell`
-    hears of every thousandth."""
+    hears of every thousandth, and of each breach."""
     tally, begun = Tally(), time.monotonic()
     chunks = iter([seeds[at : at + CHUNK] for at in range(0, len(seeds), CHUNK)])
     workers = processes or os.cpu_count() or 1
@@ -77,10 +77,10 @@ def hunt(
                 break
             done, running = wait(running, return_when=FIRST_COMPLETED)
             for reports in done:
-                before = tally.schedules
+                before, broken = tally.schedules, len(tally.broken)
                 _count(tally, reports.result())
                 tally.seconds = time.monotonic() - begun
-                if before // 1_000 != tally.schedules // 1_000:
+                if before // 1_000 != tally.schedules // 1_000 or len(tally.broken) > broken:
                     tell(tally)
     tally.seconds = time.monotonic() - begun
     return tally

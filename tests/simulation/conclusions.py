@@ -71,8 +71,21 @@ class Conclusions:
             yield "INV-1", f"a VM of {run_id} went {key} oftener than anybody asked for it"
         if key == "preparing>queued" and any(said in facts["reason"] for said in _NO_GRANT):
             yield "INV-1", f"an intent beyond the grants was tried: {facts['reason']}"
+        if key.startswith("rebooting>"):
+            yield from self._of_restart(run_id, key, facts)
         if key in _ENDED and self._runs(attempt) and self._untold(raw, attempt) is None:
             yield "INV-22", f"attempt {attempt} ended in the database and runs in Azure: {key}"
+
+    def _of_restart(self, run_id: str, key: str, facts: dict[str, Any]) -> Iterator[Wrong]:
+        """Yield what is wrong with the end of a restart."""
+        attempt = facts["attempt"]
+        made = [one for one in self._restarts() if one["client_request_id"] == attempt]
+        if key == "rebooting>reboot_queued" and made:
+            yield "INV-25", f"restart {attempt} is to be sent again, and Azure has made it"
+        if key == "rebooting>succeeded" and not made:
+            yield "INV-10", f"restart {attempt} is a success, and Azure has made none"
+        if facts["code"] == "restart_doubtful" and self._knew(run_id, attempt):
+            yield "INV-9", f"restart {attempt} is doubted in spite of its receipt"
 
     def _knew(self, run_id: str, attempt: str) -> bool:
         """Tell whether the receipt was there when the run was last taken over."""
@@ -109,6 +122,11 @@ class Conclusions:
             for one in self._installations()
         )
         return activity if untold else None
+
+    def _restarts(self) -> list[dict[str, Any]]:
+        ledger: Any = self._world.azure.ledger(self._world.now())
+        made: list[dict[str, Any]] = ledger["restarts"]
+        return made
 
     def _installations(self) -> list[dict[str, Any]]:
         ledger: Any = self._world.azure.ledger(self._world.now())

@@ -125,6 +125,10 @@ class People:
     def _truth(self, vm_id: str, attempt: str) -> Resolution | None:
         ledger: Any = self._world.azure.ledger(self._world.now())
         ours = [one for one in ledger["installations"] if one["client_request_id"] == attempt]
+        made = [one for one in ledger["restarts"] if one["client_request_id"] == attempt]
+        if made:
+            well = made[0]["status"] == "Succeeded" and made[0]["back_at"]
+            return Resolution.SUCCEEDED if well else Resolution.FAILED
         if not ours:
             return Resolution.NOT_STARTED
         (one,) = ours

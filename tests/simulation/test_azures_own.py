@@ -65,9 +65,9 @@ def test_one_of_azures_own_that_ours_takes_precedence_over_is_no_end_of_ours():
     ids=["the 409 is forgotten", "Resource Graph is not listened to"],
 )
 def test_who_could_have_told_and_did_not_is_seen(monkeypatch, weather, trusting):
-    def careless(state, answer, plan, wave, now, trace=None):
+    def careless(state, answer, plan, wave, now, trace=None, **given):
         state, trace = trusting(state, trace)
-        return settle(state, answer, plan, wave, now, trace)
+        return settle(state, answer, plan, wave, now, trace, **given)
 
     monkeypatch.setattr("orchestrator.engine.follow.settle", careless)
     monkeypatch.setattr("orchestrator.domain.following.PLATFORM", "nobody")

@@ -31,14 +31,19 @@ CREATE TEMP TRIGGER saw_attempt AFTER INSERT ON attempt BEGIN
     AND e.position < w.position AND e.status NOT IN ('passed', 'skipped')),
   'most', w.max_parallel,
   'in_flight', (SELECT count(*) FROM operation p WHERE p.run_id = NEW.run_id
-    AND p.wave = w.position AND p.state IN ('preparing', 'submitting', 'unknown', 'in_progress', 'verifying')),
+    AND p.wave = w.position AND p.state IN ('preparing', 'submitting', 'unknown', 'in_progress', 'verifying', 'rebooting')),
+  'restarts', o.state = 'reboot_queued', 'at_once', w.reboots_at_once,
+  'unpatched', (SELECT count(*) FROM operation p WHERE p.run_id = NEW.run_id AND p.wave = w.position
+    AND p.attempt = 1 AND p.state IN ('queued', 'preparing', 'submitting', 'unknown', 'in_progress')),
   'elsewhere', (SELECT count(*) FROM operation p WHERE p.vm_id = NEW.vm_id
     AND p.run_id <> NEW.run_id
-    AND (p.state IN ('submitting', 'unknown', 'in_progress', 'verifying')
+    AND (p.state IN ('submitting', 'unknown', 'in_progress', 'verifying', 'reboot_queued', 'rebooting')
       OR p.state = 'needs_human' AND p.locked_until > NEW.intent_at)),
   'broken', (SELECT count(*) FROM wave e WHERE e.run_id = NEW.run_id AND e.allowed <
     (SELECT count(*) FROM operation p WHERE p.run_id = e.run_id AND p.wave = e.position
-     AND state IN ('failed', 'needs_human') AND NOT forgiven)),
+     AND state IN ('failed', 'needs_human') AND NOT forgiven) OR e.run_id = NEW.run_id AND e.reboots_allowed <
+    (SELECT count(*) FROM operation p WHERE p.run_id = e.run_id AND p.wave = e.position
+     AND state IN ('failed', 'needs_human') AND NOT forgiven AND p.reboot_at IS NOT NULL)),
   'bad', (SELECT count(*) FROM operation p WHERE p.run_id = NEW.run_id AND state IN ('failed', 'needs_human') AND NOT forgiven),
   'at', NEW.intent_at, 'frozen', (SELECT count(*) FROM frozen z
     WHERE z.begins <= NEW.intent_at AND z.ends > NEW.intent_at),
@@ -50,21 +55,21 @@ CREATE TEMP TRIGGER saw_attempt AFTER INSERT ON attempt BEGIN
   WHERE o.run_id = NEW.run_id AND o.vm_id = NEW.vm_id; END;
 
 CREATE TEMP TRIGGER saw_start AFTER UPDATE OF state ON operation
-  WHEN NEW.state = 'submitting' BEGIN
+  WHEN NEW.state IN ('submitting', 'rebooting') AND NEW.state <> OLD.state BEGIN
   INSERT INTO seen SELECT 'start', NEW.run_id, NEW.vm_id, NEW.attempt_id, json_object(
   'allowed', w.allowed,
   'risk', (SELECT count(*) FROM operation p WHERE p.run_id = NEW.run_id AND p.wave = NEW.wave
-    AND (p.state IN ('submitting', 'unknown', 'in_progress', 'verifying')
+    AND (p.state IN ('submitting', 'unknown', 'in_progress', 'verifying', 'rebooting')
       OR p.state IN ('failed', 'needs_human') AND NOT p.forgiven)),
   'run_risk', (SELECT count(*) FROM operation p WHERE p.run_id = NEW.run_id
-    AND (p.state IN ('submitting', 'unknown', 'in_progress', 'verifying')
+    AND (p.state IN ('submitting', 'unknown', 'in_progress', 'verifying', 'rebooting')
       OR p.state IN ('failed', 'needs_human') AND NOT p.forgiven)),
   'flying', (SELECT count(*) FROM operation p
-    WHERE p.state IN ('submitting', 'unknown', 'in_progress', 'verifying')
+    WHERE p.state IN ('submitting', 'unknown', 'in_progress', 'verifying', 'rebooting')
       OR p.state = 'needs_human' AND p.locked_until > NEW.intent_at),
   'cluster', (SELECT count(*) FROM operation p
     WHERE json_extract(p.tags, '$.cluster') = json_extract(NEW.tags, '$.cluster')
-    AND (p.state IN ('submitting', 'unknown', 'in_progress', 'verifying')
+    AND (p.state IN ('submitting', 'unknown', 'in_progress', 'verifying', 'rebooting')
       OR p.state = 'needs_human' AND p.locked_until > NEW.intent_at)))
   FROM wave w WHERE w.run_id = NEW.run_id AND w.position = NEW.wave; END;
 
@@ -77,7 +82,7 @@ CREATE TEMP TRIGGER saw_wave AFTER UPDATE OF status ON wave
   WHEN NEW.status = 'passed' AND OLD.status <> 'passed' BEGIN
   INSERT INTO seen SELECT 'passed', NEW.run_id, NULL, NEW.name, json_object(
   'unsettled', (SELECT count(*) FROM operation p WHERE p.run_id = NEW.run_id
-    AND p.wave = NEW.position AND (p.state = 'queued' OR p.state IN ('preparing', 'submitting', 'unknown', 'in_progress', 'verifying'))),
+    AND p.wave = NEW.position AND (p.state = 'queued' OR p.state IN ('preparing', 'submitting', 'unknown', 'in_progress', 'verifying', 'reboot_queued', 'rebooting'))),
   'bad', (SELECT count(*) FROM operation p WHERE p.run_id = NEW.run_id
     AND p.wave = NEW.position AND state IN ('failed', 'needs_human') AND NOT forgiven),
   'good', (SELECT count(*) FROM operation p WHERE p.run_id = NEW.run_id

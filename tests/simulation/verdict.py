@@ -30,6 +30,7 @@ def given(world: World, witness: Witness, memory: Memory) -> None:
         for row in rows.execute("SELECT id, run_id, vm_id, ended_as, activity_id FROM attempt")
     }
     _at_most_once(witness, memory, ours, attempts)
+    _restarted_at_most_once(witness, memory, ledger["restarts"], attempts)
     _never_lost(witness, ours, attempts, azures if world.weather.graph_lag else set())
     _all_settled(world, witness, memory)
     results = {one["activity_id"]: one["result"] for one in ledger["installations"]}
@@ -43,12 +44,33 @@ def _at_most_once(witness: Witness, memory: Memory, ours: Any, attempts: Any) ->
         for one in ours
         if one["client_request_id"] in attempts
     )
-    grants = Counter(memory.raw.execute("SELECT run_id, vm_id FROM permission").fetchall())
+    given = "SELECT run_id, vm_id FROM permission WHERE kind <> 'reboot'"
+    grants = Counter(memory.raw.execute(given).fetchall())
     for (run_id, vm_id), number in accepted.items():
         witness.counts["accepted"] += number
         if number > 1 + grants[run_id, vm_id]:
             vm = vm_id.rsplit("/", 1)[-1]
             witness.breach("INV-1", f"{vm} of {run_id} was installed {number} times")
+
+
+def _restarted_at_most_once(witness: Witness, memory: Memory, restarts: Any, attempts: Any) -> None:
+    """One that somebody on the way has sent twice is refused the second time: it runs already."""
+    given = "SELECT run_id, vm_id FROM permission WHERE kind = 'reboot'"
+    grants = Counter(memory.raw.execute(given).fetchall())
+    made: Counter[tuple[str, str]] = Counter()
+    for one in restarts:
+        witness.counts["restarted"] += 1
+        row = attempts.get(one["client_request_id"])
+        if row is None:
+            witness.breach("INV-2", f"restart {one['operation_id']} is nobody's attempt")
+            continue
+        made[row[:2]] += 1
+        if row[2] not in _MAY_BE_TAKEN:
+            witness.breach("INV-9", f"a restart that was made ended as {row[2]}: {one}")
+    for (run_id, vm_id), number in made.items():
+        if number > grants[run_id, vm_id]:
+            vm = vm_id.rsplit("/", 1)[-1]
+            witness.breach("INV-25", f"{vm} of {run_id} was restarted {number} times")
 
 
 def _never_lost(witness: Witness, ours: Any, attempts: Any, azures: set[str]) -> None:

@@ -13,8 +13,10 @@ from orchestrator.domain.model import (
     Hours,
     Limits,
     PlanSpec,
+    Reboot,
     Selection,
     Share,
+    StagedReboot,
     Tolerance,
     Tracking,
     WaveSpec,
@@ -64,6 +66,10 @@ _RARER: Final = 0.7
 """A machine that hangs is waited for half an hour, at the price of six schedules without one."""
 
 
+_NEEDY: Final = 0.8
+"""The share of steady machines that need a reboot where reboots are staged."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weather:
     """One schedule's settings. Rates lie in [0, 1]; times are virtual seconds."""
@@ -96,6 +102,9 @@ class Weather:
     """How many VMs may be in flight over all runs."""
     one_of_each: bool = False
     """Whether of each cluster one VM at a time may be in flight."""
+    staged: int | None = None
+    """How many VMs are restarted at once, in a phase of reboots; None: there is none."""
+    staged_failures: int | None = None
     bake: float = 0.0
     min_interval: float = 0.0
     windows: tuple[tuple[int, int], ...] = ()
@@ -146,7 +155,14 @@ def drawn(seed: int) -> Weather:
         strict=bounds.random() < 0.3,
         in_flight=bounds.choice((None, None, None, 1, 2)),
         one_of_each=bounds.random() < 0.2,
+        **_reboots(Random(f"staged {seed}")),
     )
+
+
+def _reboots(luck: Random) -> dict[str, Any]:
+    """A third of the nights stage their reboots."""
+    staged = luck.choice((None, None, 1, 2, None, None))
+    return {"staged": staged, "staged_failures": luck.choice((None, 0, 1))}
 
 
 def _rhythm(luck: Random) -> Rhythm:
@@ -193,6 +209,7 @@ def plan(weather: Weather, name: str = "monthly") -> PlanSpec:
             bake=timedelta(seconds=weather.bake),
             max_duration=timedelta(minutes=NEEDS if weather.windows else 28),
             hours=_hours(weather),
+            **_phase(weather),
         )
         for ring in rings(weather)
     )
@@ -207,6 +224,19 @@ def plan(weather: Weather, name: str = "monthly") -> PlanSpec:
         limits=Limits(in_flight=weather.in_flight, per=(clusters,) if weather.one_of_each else ()),
         min_interval=timedelta(seconds=weather.min_interval),
     )
+
+
+def _phase(weather: Weather) -> dict[str, Any]:
+    """Return what a wave says of reboots."""
+    if weather.staged is None:
+        return {}
+    lost = weather.staged_failures
+    phase = StagedReboot(
+        hours=_hours(weather),
+        max_parallel=Share(count=weather.staged),
+        allow_failures=None if lost is None else Share(count=lost),
+    )
+    return {"reboot": Reboot.NEVER, "staged": phase}
 
 
 def _hours(weather: Weather) -> Hours:
@@ -252,8 +282,9 @@ def _temper(weather: Weather, luck: Random, *, calm: bool) -> Temper:
     troubled, word = luck.random() < weather.temper, luck.choice(weather.tempers)
     if word == "hang" and luck.random() < _RARER:
         calm = True
+    needy = True if weather.staged is not None and luck.random() < _NEEDY else None
     if calm or not troubled:
-        return Temper(takes=takes)
+        return Temper(takes=takes, needs_reboot=needy)
     found = TEMPERS[word]
     if found.hangs:
         return found

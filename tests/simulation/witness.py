@@ -86,7 +86,7 @@ class Witness:
                     self._doubted(run_id, vm_id, key)
                     known = json.loads(facts)
                     self._all(self.conclusions.wrong(self.raw, run_id, key, known))
-                    if key.endswith(">succeeded"):
+                    if key.endswith((">succeeded", ">reboot_queued")) and key[:6] != "reboot":
                         attempt = known["attempt"]
                         self.conclusions.succeeded(self.raw, run_id, vm_id, attempt)
 
@@ -110,10 +110,12 @@ class Witness:
             ),
             "INV-7 an intent beyond a broken budget": facts["broken"],
             "INV-7 an intent beyond the run's broken budget": self._beyond(facts["bad"]),
-            "INV-8 an intent beyond max_parallel": facts["in_flight"] > facts["most"],
+            "INV-8 an intent beyond what runs at once": _too_many(facts),
+            "INV-25 a restart while its wave is not patched": facts["restarts"]
+            and facts["unpatched"],
             "INV-13 an intent for a VM that another run holds": facts["elsewhere"],
             "INV-14 an intent outside its window, or without room in it": self._out_of_hours(
-                facts["at"]
+                facts["at"], 0 if facts["restarts"] else NEEDS
             ),
             "INV-14 an intent in a freeze": facts["frozen"],
             "INV-15 an intent without the lease": (facts["holder"], facts["epoch"])
@@ -126,12 +128,12 @@ class Witness:
                 invariant, _, what = claim.partition(" ")
                 self.breach(invariant, f"{what}: {vm} of {run_id} {facts}")
 
-    def _out_of_hours(self, at: str) -> bool:
+    def _out_of_hours(self, at: str, needs: int) -> bool:
         """Tell whether an intent came outside the windows of this schedule, by its own clock."""
         windows = joined(self._world.weather.windows)
         minute = (datetime.fromisoformat(at) - EPOCH) / timedelta(minutes=1)
         return bool(windows) and not any(
-            first <= minute and minute + NEEDS <= last for first, last in windows
+            first <= minute and minute + needs <= last for first, last in windows
         )
 
     def _bounded(self, run_id: str, vm_id: str, facts: dict[str, Any]) -> None:
@@ -230,6 +232,14 @@ class Witness:
     def crashed(self, where: str, error: BaseException) -> None:
         """An exception of ours reached the top: exceptions are bugs."""
         self.breach("INV-19", f"{where} crashed: {type(error).__name__}: {error}")
+
+
+def _too_many(facts: dict[str, Any]) -> bool:
+    """Tell whether more VMs of a wave would be busy than may: one that is to be patched holds its
+    slot already, one that is to be restarted does not."""
+    if facts["restarts"]:
+        return bool(facts["in_flight"] + 1 > facts["at_once"])
+    return bool(facts["in_flight"] > facts["most"])
 
 
 class Ears:

@@ -59,7 +59,9 @@ class World:
         """Tell whether the view of the VM in a URL shows an installation as soon as it is accepted,
         and Azure refuses a second one: what a 409 means can then be told by a look, which is what
         we assume of Azure."""
-        key = url.lower().removeprefix(ENDPOINT).partition("/installpatches")[0]
+        key, _, action = url.lower().removeprefix(ENDPOINT).partition("?")[0].rpartition("/")
+        if action == "restart":  # a second one is refused, and nothing is concluded from that
+            return True
         temper = self._machines[key].temper
         lag = self.weather.view_lag if temper.view_lag is None else temper.view_lag.total_seconds()
         busy = temper.busy or self.weather.busy

@@ -11,5 +11,14 @@ SELECT
     a.http_status AS http_status,
     a.activity_id AS activity_id,
     a.verdict AS verdict,
-    a.superseded_verdict AS superseded_verdict
+    a.superseded_verdict AS superseded_verdict,
+    CASE
+        WHEN EXISTS (
+            SELECT 1
+            FROM permission p
+            WHERE p.run_id = a.run_id AND p.vm_id = a.vm_id
+                AND p.attempt = a.number AND p.kind = 'reboot'
+        ) THEN 'restart'
+        ELSE 'install'
+    END AS kind
 FROM attempt a

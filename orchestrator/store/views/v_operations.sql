@@ -25,7 +25,7 @@ SELECT
     o.finished_at AS finished_at,
     COALESCE(p.polls, 0) AS polls,
     p.last_at AS last_polled_at,
-    CASE WHEN o.finished_at IS NULL AND o.state <> 'queued' THEN p.next_at END AS next_poll_at,
+    CASE WHEN o.finished_at IS NULL AND o.state NOT IN ('queued', 'reboot_queued') THEN p.next_at END AS next_poll_at,
     o.installed AS installed,
     o.failed AS failed,
     o.pending AS pending,
@@ -37,7 +37,8 @@ SELECT
     NULLIF(o.availability_set, '') AS availability_set,
     NULLIF(o.image, '') AS image,
     o.tags AS tags,
-    o.failed_patches AS failed_patches
+    o.failed_patches AS failed_patches,
+    o.reboot_at AS reboot_at
 FROM operation o
 JOIN wave w ON w.run_id = o.run_id AND w.position = o.wave
 LEFT JOIN watch p ON p.run_id = o.run_id AND p.vm_id = o.vm_id

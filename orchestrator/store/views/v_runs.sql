@@ -25,7 +25,9 @@ SELECT
     COUNT(*) FILTER (WHERE o.outcome = 'skipped') AS skipped,
     COUNT(*) FILTER (WHERE o.outcome = 'cancelled') AS cancelled,
     r.reminded_at AS reminded_at,
-    r.quarantine AS quarantine
+    r.quarantine AS quarantine,
+    COUNT(*) FILTER (WHERE o.state = 'reboot_queued') AS reboot_queued,
+    COUNT(*) FILTER (WHERE o.state = 'rebooting') AS rebooting
 FROM run r
 LEFT JOIN operation o ON o.run_id = r.id
 GROUP BY r.id

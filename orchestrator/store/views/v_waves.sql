@@ -11,7 +11,9 @@ SELECT
     w.allowed AS allowed_failures,
     COUNT(o.vm_id) AS vms,
     COUNT(*) FILTER (
-        WHERE o.state IN ('preparing', 'submitting', 'unknown', 'in_progress', 'verifying')
+        WHERE o.state IN (
+            'preparing', 'submitting', 'unknown', 'in_progress', 'verifying', 'rebooting'
+        )
     ) AS in_flight,
     COUNT(*) FILTER (WHERE o.state = 'queued') AS queued,
     COUNT(*) FILTER (WHERE o.state = 'preparing') AS preparing,
@@ -32,7 +34,12 @@ SELECT
     w.asked_at AS asked_at,
     w.approved_at AS approved_at,
     w.approved_by AS approved_by,
-    w.gates AS gates
+    w.gates AS gates,
+    COUNT(*) FILTER (WHERE o.state = 'reboot_queued') AS reboot_queued,
+    COUNT(*) FILTER (WHERE o.state = 'rebooting') AS rebooting,
+    w.reboots_at AS reboots_at,
+    w.reboots_at_once AS reboots_at_once,
+    w.reboots_allowed AS reboots_allowed
 FROM wave w
 LEFT JOIN operation o ON o.run_id = w.run_id AND o.wave = w.position
 GROUP BY w.run_id, w.position

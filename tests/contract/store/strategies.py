@@ -25,6 +25,7 @@ from orchestrator.domain.operation import (
     Operation,
     Passed,
     Reported,
+    Staged,
     Withdrawn,
     transition,
 )
@@ -39,6 +40,7 @@ EVENTS: tuple[Event, ...] = (
     Accepted(_AT, None, _AT, tracked=True),
     Doubted(_AT, _AT, _WHY),
     Reported(_AT, _AT, None, None),
+    Staged(_AT, _WHY),
     Passed(_AT, Outcome.SUCCEEDED, _WHY),
     Broke(_AT, FailureClass.GUEST, _WHY),
     Escalated(_AT, _AT, _WHY),

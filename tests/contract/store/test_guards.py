@@ -22,6 +22,8 @@ from orchestrator.domain.states import (
     Outcome,
     Preparing,
     Queued,
+    Rebooting,
+    RebootQueued,
     Skipped,
     Submitting,
     Succeeded,
@@ -58,6 +60,9 @@ STATES = (
     Unknown(A, NOW, None, NOW, LATER, WHY, conflict=Conflict.BUSY),
     InProgress(A, NOW, None, NOW, LATER, tracked=True),
     Verifying(A, None, NOW, LATER, None),
+    RebootQueued(NOW, None, None),
+    Rebooting(A, NOW, None, None),
+    Rebooting(A, NOW, None, None, NOW, LATER),
     NeedsHuman(A, None, NOW, LATER, WHY),
     Succeeded(NOW, Outcome.WARNED, WHY),
     Failed(NOW, FailureClass.GUEST, WHY),
@@ -98,7 +103,7 @@ async def test_each_move_of_the_graph_is_let_pass_and_each_other_is_refused(stor
     passed = set()
     for before, after in pairs:
         vm, attempt = a_vm(f"{before}>{after}"), None
-        if after == "submitting":
+        if after in {"submitting", "rebooting"}:
             attempt = f"{before}>{after}"
             await raw(ATTEMPT, id=attempt, vm=vm, number=1)
         statement = f"{MOVE} WHERE vm_id = :vm"
@@ -262,7 +267,7 @@ async def filled(store, raw) -> None:
         vm=a_vm("vm-1"),
     )
     await raw("INSERT INTO emergency VALUES ('run-1', 'the CISO')")
-    await raw("INSERT INTO hours VALUES ('run-1', 0, '[]')")
+    await raw("INSERT INTO hours VALUES ('run-1', 0, '[]', NULL)")
 
 
 PRUNED = (

@@ -37,20 +37,21 @@ COUNTS = (
     "queued, preparing, submitting, in_progress, unknown, verifying, needs_human, succeeded,"
     " warned, reboot_pending, nothing_to_do, failed, skipped, cancelled"
 )
+REBOOTS = "reboot_queued, rebooting"
 PROMISED = {  # as the design writes them
     "v_runs": "run_id, plan, status, reason, config_hash, opened_at, closed_at, waves,"
-    f" waves_passed, vms, {COUNTS}, reminded_at, quarantine",
+    f" waves_passed, vms, {COUNTS}, reminded_at, quarantine, {REBOOTS}",
     "v_waves": "run_id, position, wave, status, reason, opened_at, baking_until, closed_at,"
     f" allowed_failures, vms, in_flight, {COUNTS}, max_parallel, approval, asked_at, approved_at,"
-    " approved_by, gates",
+    f" approved_by, gates, {REBOOTS}, reboots_at, reboots_at_once, reboots_allowed",
     "v_operations": "run_id, wave, vm_id, vm_name, subscription_id, resource_group, region, os,"
     " state, outcome, failure_class, reason, attempt, client_request_id, activity_id, started_at,"
     " finished_at, polls, last_polled_at, next_poll_at, installed, failed, pending, excluded,"
     " not_selected, reboot_status, window_exceeded, zone, availability_set, image, tags,"
-    " failed_patches",
+    " failed_patches, reboot_at",
     "v_patches": "run_id, vm_id, patch_id, name, version, kb_id, classifications, state",
     "v_attempts": "run_id, vm_id, attempt, client_request_id, intent_at, sent_at, ended_at, end,"
-    " http_status, activity_id, verdict, superseded_verdict",
+    " http_status, activity_id, verdict, superseded_verdict, kind",
     "v_events": "seq, at, run_id, vm_id, event, actor, why, detail",
     "v_schedules": "plan, next_fire, last_fire, last_result, disabled_at, disabled_until,"
     " disabled_by, disabled_because, queued_fire",
@@ -98,13 +99,14 @@ async def test_the_counts_of_a_run_and_of_its_waves_add_up_to_their_vms(store):
     vms = await every_outcome(store)
     (run,) = await store.rows("v_runs")
     assert run["vms"] == vms
-    assert all(run[name] >= 1 for name in COUNTS.split(", "))
+    counts = f"{COUNTS}, {REBOOTS}".split(", ")
+    assert all(run[name] >= 1 for name in counts)
     waves = await store.rows("v_waves")
     for row in (run, *waves):
-        assert sum(row[name] for name in COUNTS.split(", ")) == row["vms"]
-    for name in ("vms", *COUNTS.split(", ")):
+        assert sum(row[name] for name in counts) == row["vms"]
+    for name in ("vms", *counts):
         assert sum(row[name] for row in waves) == run[name]
-    flying = ("preparing", "submitting", "unknown", "in_progress", "verifying")
+    flying = ("preparing", "submitting", "unknown", "in_progress", "verifying", "rebooting")
     assert [row["in_flight"] for row in waves] == [sum(r[n] for n in flying) for r in waves]
 
 
@@ -152,6 +154,7 @@ async def test_an_operation_shows_all_that_is_known_of_it(store):
         "image": None,
         "tags": "{}",
         "failed_patches": None,
+        "reboot_at": None,
     }
 
 
