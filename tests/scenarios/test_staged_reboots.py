@@ -88,9 +88,9 @@ async def test_who_needs_a_reboot_is_restarted_once_the_whole_wave_is_patched(an
         assert opened.why.text == "6 VMs to restart, 2 at once"
 
 
-async def test_restarts_wait_for_a_window_of_their_own(any_database_url):
+async def test_restarts_wait_for_a_window_of_their_own(sqlite_url):
     """VMs are patched at noon and restarted at night; who finds no room waits for the next one."""
-    async with staged(any_database_url, machines("w", 30, NEEDY)) as on:
+    async with staged(sqlite_url, machines("w", 30, NEEDY)) as on:
         on.clock.turn_to(EPOCH + 12 * HOUR)
         run_id = await on.open(a_wave(hours=NIGHT))
         row = await on.drive(run_id)
@@ -102,11 +102,11 @@ async def test_restarts_wait_for_a_window_of_their_own(any_database_url):
         assert len({(at - EPOCH) // (24 * HOUR) for _, at, _ in restarts(on)}) == 2
 
 
-async def test_a_phase_has_a_threshold_of_its_own(any_database_url):
+async def test_a_phase_has_a_threshold_of_its_own(sqlite_url):
     """Five failures of patches would be borne, but only one of reboots: the second halts."""
     broken = Temper(needs_reboot=True, patches=3, reboot=tempers.Reboot.NEVER_RETURNS)
     fleet = [*machines("w-0", 3, broken), *machines("w-1", 5, NEEDY)]
-    async with staged(any_database_url, fleet) as on:
+    async with staged(sqlite_url, fleet) as on:
         wave = a_wave(lost=Share(count=1), allow_failures=Tolerance(count=5))
         run_id = await on.open(wave)
         row = await on.drive(run_id)
@@ -201,8 +201,8 @@ async def test_the_deadline_ends_who_was_not_restarted_as_patched(any_database_u
         assert restarts(on) == []
 
 
-async def test_a_halt_and_a_pause_stop_restarts_and_a_skipped_wave_makes_none(any_database_url):
-    async with staged(any_database_url, machines("w", 6, NEEDY)) as on:
+async def test_a_halt_and_a_pause_stop_restarts_and_a_skipped_wave_makes_none(sqlite_url):
+    async with staged(sqlite_url, machines("w", 6, NEEDY)) as on:
         run_id = await on.open(a_wave())
         driver = await on.take(run_id)
         await on.go_on(driver, until=lambda view: view.tally(1).labels["succeeded"] == 2)

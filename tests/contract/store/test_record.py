@@ -170,6 +170,7 @@ async def test_what_became_known_of_an_attempt_is_added_to_what_was(store):
         "activity_id": "act-1",
         "verdict": None,
         "superseded_verdict": None,
+        "kind": "install",
     }
 
 
