@@ -4,6 +4,7 @@ configuration would change. They list Azure's VMs and start nothing."""
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ from orchestrator.domain.durations import PAST, Durations
 from orchestrator.domain.forecast import Forecast, WaveForecast, forecast
 from orchestrator.domain.inventory import Machine
 from orchestrator.domain.moving import NOWHERE, Moved, moves, places
+from orchestrator.domain.schedule import fires
 from orchestrator.domain.waves import Membership, in_order, resolve
 from orchestrator.domain.words import counted, spanned
 from orchestrator.logs import Log
@@ -57,9 +59,22 @@ async def _plan(settings: Settings, configured: ConfiguredPlan, *, as_json: bool
         for row in _rows(configured, membership):
             say(to_json(row))
         return
-    foreseen = forecast(configured.spec, membership, durations)
+    now = WallClock().now()
+    foreseen = forecast(
+        configured.spec,
+        membership,
+        durations,
+        opens_at=_opening(configured, now),
+        freezes=() if configured.emergency else settings.freezes.from_(now),
+    )
     for line in _lines(configured, membership, foreseen):
         say(line)
+
+
+def _opening(configured: ConfiguredPlan, now: datetime) -> datetime:
+    """Return when a run of a plan opens next; without a schedule somebody opens it now."""
+    schedule = configured.schedule
+    return now if schedule is None else next((fire.at for fire in fires(schedule, now)), now)
 
 
 async def _listed(settings: Settings, plans: Sequence[ConfiguredPlan]) -> Sequence[Machine]:
@@ -98,6 +113,10 @@ def _lines(configured: ConfiguredPlan, membership: Membership, foreseen: Forecas
     whole = f"about {spanned(foreseen.usual)}, with long installations {spanned(foreseen.careful)}"
     deadline = spanned(foreseen.deadline)
     verdict = "fits" if foreseen.fits else "DOES NOT FIT"
+    if foreseen.left:
+        yield f"  {counted(foreseen.left, 'VM finds', 'VMs find')} no window before the deadline"
+    if configured.schedule is not None:
+        yield f"  opened by its next fire, {foreseen.opens_at:%Y-%m-%d %H:%M}Z:"
     yield f"  altogether {whole}: it {verdict} into the deadline of {deadline}"
 
 
@@ -105,10 +124,14 @@ def _summary(wave: WaveForecast) -> str:
     if not wave.vms:
         return "no VM"
     bake = f", then bakes {spanned(wave.spec.bake)}" if wave.spec.bake else ""
+    reboots = ", then restarts those that need it" if wave.spec.staged is not None else ""
+    when = ""
+    if wave.spec.hours.windows:
+        when = f", from {wave.begins:%Y-%m-%d %H:%M}Z to {wave.ends:%Y-%m-%d %H:%M}Z"
     return (
         f"{counted(wave.vms, 'VM')}, {wave.max_parallel} at once,"
         f" {counted(wave.allowed, 'failure')} allowed,"
-        f" about {spanned(wave.usual)} (long: {spanned(wave.careful)}){bake}"
+        f" about {spanned(wave.usual)} (long: {spanned(wave.careful)}){when}{reboots}{bake}"
     )
 
 

@@ -1,13 +1,15 @@
 """How long a plan is foreseen to take, and who moves when it changes: on values."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import time, timedelta
 
 import pytest
 
 from orchestrator.domain.durations import Durations, Lasted
-from orchestrator.domain.forecast import forecast
+from orchestrator.domain.forecast import forecast as foreseen
 from orchestrator.domain.model import (
+    Freeze,
+    Hours,
     PlanSpec,
     Reboot,
     Selection,
@@ -16,11 +18,15 @@ from orchestrator.domain.model import (
     Tolerance,
     VmId,
     WaveSpec,
+    Window,
 )
 from orchestrator.domain.moving import NOWHERE, Moved, moves, places
 from orchestrator.domain.waves import Membership
+from tests.kit.rows import EPOCH
 
-MINUTE = timedelta(minutes=1)
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+NOON = EPOCH + 12 * HOUR
+NIGHT = Hours(windows=(Window(start=time(22), length=4 * HOUR),))
 
 
 def a_vm(number: int, region: str = "westeurope") -> Target:
@@ -45,6 +51,10 @@ def a_wave(name: str = "w", **given) -> WaveSpec:
 def members(*waves: tuple[Target, ...]) -> Membership:
     none = tuple(() for _ in waves)
     return Membership(waves=waves, missing=none, excluded=none, notes=())
+
+
+def forecast(*given, opens_at=EPOCH, **more):
+    return foreseen(*given, opens_at=opens_at, **more)
 
 
 def all_lasting(length: timedelta, number: int = 2_000) -> Durations:
@@ -104,6 +114,44 @@ def test_bakes_count_and_the_deadline_is_compared_with_long_installations():
 
 def test_an_empty_wave_takes_no_time():
     assert forecast(a_plan(a_wave()), members(()), Durations()).usual == timedelta(0)
+
+
+def test_a_run_waits_for_its_windows_and_goes_on_the_next_night():
+    """One at a time, an hour and a half each: two fit into a night, the third waits for the next
+    one."""
+    plan = a_plan(a_wave(hours=NIGHT, max_parallel=Share(count=1)))
+    vms = members(tuple(map(a_vm, range(3))))
+    found = forecast(plan, vms, all_lasting(90 * MINUTE), opens_at=NOON)
+    (wave,) = found.waves
+    assert wave.begins == EPOCH + 22 * HOUR
+    assert EPOCH + DAY + 22 * HOUR < wave.ends <= EPOCH + DAY + 24 * HOUR
+    assert wave.ends == NOON + found.usual
+    assert found.fits
+
+
+def test_the_next_wave_begins_after_the_bake_and_in_its_own_window():
+    late = Hours(windows=(Window(start=time(1), length=2 * HOUR),))
+    plan = a_plan(a_wave("a", hours=NIGHT, bake=DAY), a_wave("b", hours=late))
+    vms = members((a_vm(1),), (a_vm(2),))
+    found = forecast(plan, vms, all_lasting(20 * MINUTE), opens_at=NOON)
+    assert found.waves[1].begins == EPOCH + 2 * DAY + HOUR
+
+
+def test_a_freeze_moves_what_is_left_to_the_window_after_it():
+    plan = a_plan(a_wave(hours=NIGHT))
+    freeze = Freeze(name="x", begins=EPOCH + 23 * HOUR, ends=EPOCH + 5 * DAY + 3 * HOUR)
+    vms, known = members(tuple(map(a_vm, range(2)))), all_lasting(80 * MINUTE)
+    found = forecast(plan, vms, known, opens_at=NOON, freezes=(freeze,))
+    assert found.waves[0].begins == EPOCH + 22 * HOUR
+    assert found.waves[0].ends > EPOCH + 5 * DAY + 22 * HOUR
+
+
+def test_vms_that_find_no_window_before_the_deadline_are_counted_and_nothing_fits():
+    plan = a_plan(a_wave(hours=NIGHT, max_parallel=Share(count=1)), deadline=DAY)
+    vms = members(tuple(map(a_vm, range(5))))
+    found = forecast(plan, vms, all_lasting(90 * MINUTE), opens_at=NOON)
+    assert found.left == 3
+    assert not found.fits
 
 
 def test_a_vm_moves_when_it_is_in_another_wave_than_before():
