@@ -34,6 +34,32 @@ _FULL_AT_THE_PLAN: Final = Edit(
 
 MUTANTS: Final = (
     Mutant(
+        "a group that is held back goes on",
+        "VMs start of which it is known that their like break",
+        (
+            Edit(
+                _ROLLOUT,
+                "    yield from _held_back(view)\n",
+                "",
+            ),
+            Edit(
+                _ROLLOUT,
+                "(Start(op) for op in chain(first, ready) if not is_held(group, op))\n",
+                "(Start(op) for op in chain(first, ready) if group != op)\n",
+            ),
+            Edit(
+                _ROLLOUT,
+                "    if group is not None and is_held(group, op):\n",
+                "    if group is not None and group == op:\n",
+            ),
+            Edit(
+                _INTENTS,
+                "        if self.group is None or not is_held(self.group, op):\n",
+                "        if self.group is None or self.group != op:\n",
+            ),
+        ),
+    ),
+    Mutant(
         "a strict budget lets one more start",
         "a bad patch breaks one VM more than the budget says",
         (

@@ -16,6 +16,8 @@ from tests.simulation.world import World
 AROUND_A_POST: Final = 10.0
 """How much likelier a death, a freeze or a stop is between an intent and its answer: of some
 1,700 points of a schedule a dozen lie there, and all that may never happen happens there."""
+AROUND_A_RESTART: Final = 40.0
+"""The same around the request for a restart: there are few of them."""
 
 
 class DeadError(BaseException):
@@ -43,7 +45,9 @@ class Host:
         if world.dies_at(world.points):
             self.die()
         self._meet_fate("fate")
-        if label.startswith("post."):
+        if label.startswith("restart."):
+            self._meet_fate("restart.fate", AROUND_A_RESTART)
+        elif label.startswith("post."):
             self._meet_fate("post.fate", AROUND_A_POST)
         while world.seconds() < self._thaws_at:
             await pause(self._thaws_at - world.seconds())

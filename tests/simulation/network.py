@@ -40,15 +40,16 @@ class Wires:
     async def exchange(self, request: Request) -> Exchanged:
         """Carry one request."""
         kind = "read" if request.send_by is None else "post"
-        await self._host.point(f"{kind}.connect")
+        point = "restart" if "/restart?" in request.url else kind
+        await self._host.point(f"{point}.connect")
         if self._world.strikes(f"{kind}.connect"):
             return ConnectFailed(reason="no connection could be made")
         await pause(self._world.luck.between("latency", 0.01, 0.3))
-        await self._host.point(f"{kind}.send")
+        await self._host.point(f"{point}.send")
         if request.send_by is not None and self._host.monotonic() >= request.send_by:
             return ConnectFailed(reason="its time was over before it could be sent", abandoned=True)
         came = await self._send(kind, request)
-        await self._host.point(f"{kind}.answer")
+        await self._host.point(f"{point}.answer")
         self._world.note(f"{self._host.name} {kind} {getattr(came, 'status', 'nothing')}")
         return came
 

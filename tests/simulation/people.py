@@ -39,6 +39,7 @@ _NEEDY: Final = (
     "SELECT vm_id, client_request_id FROM v_operations"
     " WHERE run_id = ? AND state = 'needs_human' ORDER BY vm_id"
 )
+_WAITING: Final = "SELECT wave FROM v_waves WHERE run_id = ? AND status = 'awaiting_approval'"
 Row = dict[str, Any]
 See = Callable[..., Sequence[Row]]
 """A SELECT on the public views and its parameters in, rows out: what people look at."""
@@ -84,6 +85,7 @@ class People:
         luck = self._world.luck
         runs = self._see(_RUNS)
         run = runs[int(luck.share("act.run") * len(runs))]
+        await self._approve(run["run_id"])
         kind = _ACTS[int(luck.share("act.kind") * len(_ACTS))]
         if not luck.strikes("act", 1.0):
             return
@@ -112,8 +114,14 @@ class People:
             await self._ask(run["run_id"], ActKind.CANCEL)
         elif run["status"] in {"halted", "paused"}:
             await self._ask(run["run_id"], ActKind.RESUME)
+        await self._approve(run["run_id"])
         if run["needs_human"]:
             await self._resolve(run["run_id"])
+
+    async def _approve(self, run_id: str) -> None:
+        """Let a wave open that was asked for."""
+        for row in self._see(_WAITING, run_id):
+            await self._ask(run_id, ActKind.APPROVE, wave=row["wave"])
 
     async def _resolve(self, run_id: str) -> None:
         """Say of each VM that needs a person what the ledger knows of it."""

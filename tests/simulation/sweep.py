@@ -87,6 +87,10 @@ SCENARIOS: Final[Mapping[str, Weather]] = {
     "limits over two runs": _with(
         in_flight=2, one_of_each=True, parallel=None, second_run=True, heal_at=60.0
     ),
+    "a group held back": _with(
+        quarantine=True, failures=1, waves=(5, 3)
+    ),
+    "approvals": _with(approve=True, heal_at=60.0),
     "a phase of reboots": _with(staged=2),
     "reboots with lost replies": _with(
         staged=1, staged_failures=3, failures=3, rates={"post.reply_lost": 0.3}

@@ -32,6 +32,8 @@ CREATE TEMP TRIGGER saw_attempt AFTER INSERT ON attempt BEGIN
   'most', w.max_parallel,
   'in_flight', (SELECT count(*) FROM operation p WHERE p.run_id = NEW.run_id
     AND p.wave = w.position AND p.state IN ('preparing', 'submitting', 'unknown', 'in_progress', 'verifying', 'rebooting')),
+  'held', (CASE json_extract(r.quarantine, '$.kind') WHEN 'image' THEN o.image
+    WHEN 'system' THEN o.os WHEN 'region' THEN o.region END) = json_extract(r.quarantine, '$.value'),
   'restarts', o.state = 'reboot_queued', 'at_once', w.reboots_at_once,
   'unpatched', (SELECT count(*) FROM operation p WHERE p.run_id = NEW.run_id AND p.wave = w.position
     AND p.attempt = 1 AND p.state IN ('queued', 'preparing', 'submitting', 'unknown', 'in_progress')),

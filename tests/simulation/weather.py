@@ -3,11 +3,12 @@
 Every seed draws a mix of its own (a swarm): most bugs hide from an even mixture of all faults.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any, Final
 
+from orchestrator.domain.gate import Approval
 from orchestrator.domain.model import (
     GroupLimit,
     Hours,
@@ -24,10 +25,11 @@ from orchestrator.domain.model import (
 )
 from orchestrator.engine.doors import Rhythm
 from orchestrator.simulator.faults import TEMPERS
-from orchestrator.simulator.machines import Machine
-from orchestrator.simulator.tempers import Busy, Temper
+from orchestrator.simulator.machines import Machine, OperatingSystem
+from orchestrator.simulator.tempers import Busy, Ending, Temper
 
 GROUP: Final = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg"
+SYSTEMS: Final[tuple[OperatingSystem, ...]] = ("Linux", "Windows")
 _RATES: Final = {
     "post.connect": 0.03,
     "post.lost": 0.03,
@@ -66,6 +68,21 @@ _RARER: Final = 0.7
 """A machine that hangs is waited for half an hour, at the price of six schedules without one."""
 
 
+_GROUP: Final[dict[str, Any]] = {
+    "quarantine": True,
+    "waves": (6, 2),
+    "parallel": 2,
+    "failures": 1,
+    "windows": (),
+    "freeze_from": None,
+    "second_run": False,
+    "temper": 0.0,
+}
+"""A night in which a cause has the time to show."""
+_HELD_BACK: Final = 0.15
+"""The share of nights in which all machines of one system fail, and budgets may hold them back."""
+_LATE: Final = 240.0
+"""Reboots come last: faults must not have ended by then."""
 _NEEDY: Final = 0.8
 """The share of steady machines that need a reboot where reboots are staged."""
 
@@ -105,6 +122,10 @@ class Weather:
     staged: int | None = None
     """How many VMs are restarted at once, in a phase of reboots; None: there is none."""
     staged_failures: int | None = None
+    quarantine: bool = False
+    """Whether budgets hold one group back in the place of a halt; there is one that fails."""
+    approve: bool = False
+    """Whether each wave after the first needs an approval."""
     bake: float = 0.0
     min_interval: float = 0.0
     windows: tuple[tuple[int, int], ...] = ()
@@ -132,7 +153,7 @@ def drawn(seed: int) -> Weather:
     freeze = nights.choice((None, None, None, (20.0, 150.0), (60.0, 90.0)))
     long = luck.random() < 0.3
     bounds = Random(f"bounds {seed}")
-    return Weather(
+    weather = Weather(
         rates={kind: min(0.5, rate * hostility) for kind, rate in rates.items()},
         crash=luck.choice((0, 0.0003, 0.001, 0.004)),
         freeze=luck.choice((0, 0, 0.0003, 0.001)),
@@ -156,7 +177,13 @@ def drawn(seed: int) -> Weather:
         in_flight=bounds.choice((None, None, None, 1, 2)),
         one_of_each=bounds.random() < 0.2,
         **_reboots(Random(f"staged {seed}")),
+        approve=Random(f"approve {seed}").random() < 0.15,
     )
+    if Random(f"quarantine {seed}").random() < _HELD_BACK:
+        weather = replace(weather, **_GROUP)
+    if weather.staged is not None:
+        weather = replace(weather, heal_at=max(weather.heal_at, _LATE))
+    return weather
 
 
 def _reboots(luck: Random) -> dict[str, Any]:
@@ -205,16 +232,21 @@ def plan(weather: Weather, name: str = "monthly") -> PlanSpec:
             name=ring,
             select=Selection(tags=(("ring", (ring,)),)),
             max_parallel=parallel,
-            allow_failures=Tolerance(count=weather.failures, strict=weather.strict),
+            allow_failures=Tolerance(
+                count=weather.failures, strict=weather.strict, quarantine=weather.quarantine
+            ),
             bake=timedelta(seconds=weather.bake),
             max_duration=timedelta(minutes=NEEDS if weather.windows else 28),
             hours=_hours(weather),
+            approve=Approval(group="on-call") if weather.approve and number else None,
             **_phase(weather),
         )
-        for ring in rings(weather)
+        for number, ring in enumerate(rings(weather))
     )
     most = weather.run_failures
-    whole = None if most is None else Tolerance(count=most, strict=weather.strict)
+    whole = None
+    if most is not None:
+        whole = Tolerance(count=most, strict=weather.strict, quarantine=weather.quarantine)
     clusters = GroupLimit(kind="tag:cluster", most=Share(count=1))
     return PlanSpec(
         name=name,
@@ -266,10 +298,13 @@ def fleet(weather: Weather, seed: int, steady: frozenset[int] = frozenset()) -> 
         for _ in range(size):
             number = len(machines)
             temper = _temper(weather, luck, calm=number in steady)
+            os = luck.choice(SYSTEMS)
+            if weather.quarantine and os == "Windows" and number not in steady:
+                temper = Temper(takes=temper.takes, ending=Ending.FAILS)
             machines.append(
                 Machine(
                     vm_id=f"{GROUP}/providers/Microsoft.Compute/virtualMachines/vm-{number:02d}",
-                    os=luck.choice(("Linux", "Windows")),
+                    os=os,
                     tags={"ring": ring, "cluster": f"c{number % 2}"},
                     temper=temper,
                 )

@@ -85,6 +85,7 @@ class Witness:
                     self.counts[key] += 1
                     self._doubted(run_id, vm_id, key)
                     known = json.loads(facts)
+                    self.counts["held back"] += known["code"] == "quarantined"
                     self._all(self.conclusions.wrong(self.raw, run_id, key, known))
                     if key.endswith((">succeeded", ">reboot_queued")) and key[:6] != "reboot":
                         attempt = known["attempt"]
@@ -111,6 +112,7 @@ class Witness:
             "INV-7 an intent beyond a broken budget": facts["broken"],
             "INV-7 an intent beyond the run's broken budget": self._beyond(facts["bad"]),
             "INV-8 an intent beyond what runs at once": _too_many(facts),
+            "INV-26 an intent for a VM of the group that is held back": facts["held"],
             "INV-25 a restart while its wave is not patched": facts["restarts"]
             and facts["unpatched"],
             "INV-13 an intent for a VM that another run holds": facts["elsewhere"],
