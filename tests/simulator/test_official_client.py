@@ -183,3 +183,11 @@ async def test_it_reads_every_other_result_too(name, os):
         result = await install(machines, machine)
     assert result.status in {"CompletedWithWarnings", "Unknown", "Failed", "Succeeded"}
     assert result.installation_activity_id
+
+
+async def test_the_official_client_restarts_a_machine_and_waits_for_it():
+    machine = vm()
+    async with official(machine) as machines:
+        poller = await machines.begin_restart(machine.resource_group, machine.name)
+        assert await poller.result() is None
+        assert poller.status() == "Succeeded"
