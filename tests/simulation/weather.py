@@ -148,11 +148,7 @@ def drawn(seed: int) -> Weather:
     for kind in ("post.repeated", "post.bare"):
         rates[kind] = Random(f"{kind} {seed}").choice((0.0, 0.05, 0.15))
     history = Random(f"history {seed}").choice((0.0, 0.5))
-    nights = Random(f"windows {seed}")
-    windows = nights.choice(((), (), (), *_NIGHTS))
-    freeze = nights.choice((None, None, None, (20.0, 150.0), (60.0, 90.0)))
     long = luck.random() < 0.3
-    bounds = Random(f"bounds {seed}")
     weather = Weather(
         rates={kind: min(0.5, rate * hostility) for kind, rate in rates.items()},
         crash=luck.choice((0, 0.0003, 0.001, 0.004)),
@@ -164,8 +160,7 @@ def drawn(seed: int) -> Weather:
         graph_lag=luck.choice((0.0, 10.0, 40.0, 200.0)),
         busy=luck.choice(tuple(Busy)),
         history=history,
-        windows=windows,
-        freeze_from=freeze,
+        **_nights(Random(f"windows {seed}")),
         shuffled=luck.random() < 0.7,
         acts=luck.choice((0.0, 0.0, 0.5, 2.0)),
         second_run=luck.random() < 0.25,
@@ -173,9 +168,7 @@ def drawn(seed: int) -> Weather:
         temper=luck.choice((0.0, 0.1, 0.3, 0.6)),
         rhythm=_rhythm(luck),
         **_plan(luck),
-        strict=bounds.random() < 0.3,
-        in_flight=bounds.choice((None, None, None, 1, 2)),
-        one_of_each=bounds.random() < 0.2,
+        **_bounds(Random(f"bounds {seed}")),
         **_reboots(Random(f"staged {seed}")),
         approve=Random(f"approve {seed}").random() < 0.15,
     )
@@ -184,6 +177,21 @@ def drawn(seed: int) -> Weather:
     if weather.staged is not None:
         weather = replace(weather, heal_at=max(weather.heal_at, _LATE))
     return weather
+
+
+def _nights(luck: Random) -> dict[str, Any]:
+    return {
+        "windows": luck.choice(((), (), (), *_NIGHTS)),
+        "freeze_from": luck.choice((None, None, None, (20.0, 150.0), (60.0, 90.0))),
+    }
+
+
+def _bounds(luck: Random) -> dict[str, Any]:
+    return {
+        "strict": luck.random() < 0.3,
+        "in_flight": luck.choice((None, None, None, 1, 2)),
+        "one_of_each": luck.random() < 0.2,
+    }
 
 
 def _reboots(luck: Random) -> dict[str, Any]:
