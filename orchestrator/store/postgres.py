@@ -15,6 +15,13 @@ from orchestrator.store.unit import Unit
 T = TypeVar("T")
 STATEMENT_SECONDS: Final = 5
 """How long the server works on one statement, or waits for the next one of a transaction."""
+_ALWAYS: Final = {
+    "application_name": "orchestrator",
+    "timezone": "UTC",
+    # Tables of one row are never analysed, so a statement that joins two of them looks dear enough
+    # to be compiled: a third of a second for each intent.
+    "jit": "off",
+}
 _LIMITS: Final = {
     "idle_in_transaction_session_timeout": str(STATEMENT_SECONDS * 1000),
     "statement_timeout": str(STATEMENT_SECONDS * 1000),
@@ -72,7 +79,7 @@ class Sessions:
         """Prepare to connect. `command_timeout` (seconds) is our own patience: the network may
         swallow an answer."""
         connect = {
-            "server_settings": {"application_name": "orchestrator", "timezone": "UTC", **settings},
+            "server_settings": {**_ALWAYS, **settings},
             "target_session_attrs": "primary",  # what a standby says is old
             "timeout": _CONNECT_SECONDS,
             "command_timeout": command_timeout,

@@ -210,6 +210,17 @@ async def test_a_session_of_ours_cannot_hang(migrated_postgres_url):
     await database.close()
 
 
+async def test_a_server_compiles_none_of_our_statements(migrated_postgres_url):
+    database = Database(parse(migrated_postgres_url))
+
+    def compiles(connection):
+        return connection.exec_driver_sql("SHOW jit").scalar()
+
+    for door in (database.write, database.read, database.alter):
+        assert await door(compiles) == "off"
+    await database.close()
+
+
 async def test_a_read_sees_one_picture_of_a_server(migrated_postgres_url):
     database = Database(parse(migrated_postgres_url))
     isolation = "SHOW transaction_isolation"
