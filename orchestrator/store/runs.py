@@ -70,6 +70,7 @@ def open_run(connection: Connection, new: Opened) -> Saved | Refused:
         _insert_hours(connection, run.id, waves)
     if operations:
         connection.execute(_operation.insert(), [operation_to_row(op) for op in operations])
+        statements.count_anew(connection, _operation, len(operations))
     if fire is not None:
         schedules.fire(connection, fire)
     events.append(connection, run.id, opening_lines(run, waves, operations, new.facts))

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 MOST_PARAMETERS: Final = 500
 """How many values an IN list takes at most, far below the limit of either database."""
+_WORTH_COUNTING: Final = 1_000
+"""So many new rows at once make what PostgreSQL knows of a table worthless."""
 
 
 def insert(dialect: str, table: Table) -> "sqlite.Insert | postgresql.Insert":
@@ -109,3 +111,13 @@ def _upsert(dialect: str, table: Table) -> Executable:
     key = [column.name for column in table.primary_key]
     rest = {c.name: statement.excluded[c.name] for c in table.columns if c.name not in key}
     return statement.on_conflict_do_update(index_elements=key, set_=rest)
+
+
+def count_anew(connection: Connection, table: Table, written: int) -> None:
+    """Have PostgreSQL learn how many rows of a kind a table holds, after many were written at once.
+
+    Its own round comes minutes later; until then it takes a run for a hundred rows and goes through
+    all of them for each statement about a few.
+    """
+    if connection.dialect.name == "postgresql" and written >= _WORTH_COUNTING:
+        connection.exec_driver_sql(f"ANALYZE {table.name}")
