@@ -221,6 +221,16 @@ async def test_a_server_compiles_none_of_our_statements(migrated_postgres_url):
     await database.close()
 
 
+async def test_a_server_knows_how_large_a_run_is_as_soon_as_it_is_open(migrated_postgres_url):
+    fleet = [an_operation("run-1", f"vm-{number}") for number in range(1_000)]
+    known = "SELECT reltuples::int FROM pg_class WHERE relname = 'operation'"
+    async with open_store(migrated_postgres_url, clock=HandClock(), durable=False) as store:
+        assert await store.open_run(a_run(), [a_wave()], fleet, [], None) == Saved()
+    database = Database(parse(migrated_postgres_url))
+    assert await database.read(lambda c: c.exec_driver_sql(known).scalar()) == len(fleet)
+    await database.close()
+
+
 async def test_a_read_sees_one_picture_of_a_server(migrated_postgres_url):
     database = Database(parse(migrated_postgres_url))
     isolation = "SHOW transaction_isolation"
