@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.config.durations import read_duration, read_moved, read_percent, show_duration
+from orchestrator.config.durations import (
+    read_duration,
+    read_moved,
+    read_percent,
+    read_some,
+    show_duration,
+    show_share,
+)
 from orchestrator.config.problems import Wrong
 
 LENGTHS = st.integers(0, 3660 * 86_400_000_000).map(lambda us: timedelta(microseconds=us))
@@ -112,3 +119,12 @@ def test_a_percentage_is_the_number_before_its_sign(whole, fraction):
 def test_what_is_no_percentage_is_refused(text):
     with pytest.raises(Wrong):
         read_percent(text)
+
+
+@given(st.integers(1, 99), st.integers(0, 9999))
+def test_how_many_at_once_is_shown_as_it_is_read(whole, fraction):
+    """`set` sends it on as text: what arrives must be what was written."""
+    for written in (f"{whole}.{fraction:04}%", f"{whole}%", str(whole)):
+        share = read_some(written)
+        assert read_some(show_share(share)) == share
+    assert show_share(read_some("0.0001%")) == "0.0001%"
