@@ -167,8 +167,8 @@ class Restarter:
         await self._book.moved(self._book.move(op, event, attempt=update))
 
     async def _poll(self, op: Operation, state: Rebooting, tracker: Tracker | None) -> None:
-        """Ask how the restart goes. Once it is done, or cannot be asked about, the VM is looked
-        at."""
+        """Ask how the restart goes. Once it is done, late, or cannot be asked about, the VM is
+        looked at."""
         answer: PollAnswer
         if tracker is None:
             answer = Untrackable(reason="no operation URL is stored")
@@ -186,6 +186,8 @@ class Restarter:
         elif isinstance(answer, Untrackable):
             earliest = (state.since or now) + REBOOT_GRACE
             watch = replace(watch, by_view=True, next_at=max(watch.next_at, earliest))
+        elif state.deadline is not None and now >= state.deadline:
+            watch = replace(watch, by_view=True, next_at=now)  # the VM itself has the last word
         self._book.watch(op.target.vm_id, watch)
 
     async def _look(self, op: Operation, state: Rebooting) -> None:

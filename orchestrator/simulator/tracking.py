@@ -54,7 +54,8 @@ def _follow_restart(state: State, visit: Visit, begun: Restart) -> Answer:
     refused = state.charge(visit, state.mood.limits.operations, begun.machine.region, begun.id)
     if refused is not None:
         return refused
-    fault = weather(state, "poll", begun.id, begun.polls)
+    every = begun.machine.temper.every_poll
+    fault = every or weather(state, "poll", begun.id, begun.polls)
     begun.polls += 1
     reply = restarting.followed(state, visit, begun, _pace(state, ended=False))
     return spoil(state, visit, fault, reply)

@@ -18,7 +18,7 @@ from orchestrator.domain.model import (
 )
 from orchestrator.domain.record import ActKind, Resolution
 from orchestrator.simulator import tempers
-from orchestrator.simulator.tempers import PostFault, Temper
+from orchestrator.simulator.tempers import PollFault, PostFault, Temper
 from tests.kit.rows import EPOCH
 from tests.kit.stage import a_machine, a_ring, machines, staged
 
@@ -191,6 +191,16 @@ async def test_a_conflict_proves_nothing_about_a_restart(sqlite_url):
         assert operation["state"] == "needs_human"
         assert "Azure answered 409 OperationNotAllowed" in operation["reason"]
         assert restarts(on) == []
+
+
+async def test_a_restart_whose_status_never_can_be_read_ends_by_the_view(sqlite_url):
+    temper = Temper(needs_reboot=True, patches=3, every_poll=PollFault.ERROR_503)
+    async with staged(sqlite_url, [a_machine("w-00", temper)]) as on:
+        run_id = await on.open(a_wave())
+        row = await on.drive(run_id)
+        assert (row["status"], row["succeeded"]) == ("passed", 1)
+        ((_, made_at, _),) = restarts(on)
+        assert on.clock.now() - made_at < 1.5 * HOUR
 
 
 async def test_the_deadline_ends_who_was_not_restarted_as_patched(any_database_url):
