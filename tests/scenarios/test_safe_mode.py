@@ -13,13 +13,14 @@ from pathlib import Path
 import pytest
 
 from orchestrator.domain.answer import Unreadable
-from orchestrator.domain.model import PlanSpec, Share, Tracking
-from orchestrator.domain.record import FireResult, SafeMode
+from orchestrator.domain.model import Hours, PlanSpec, Reboot, Share, StagedReboot, Tracking
+from orchestrator.domain.record import ActKind, FireResult, SafeMode
 from orchestrator.domain.schedule import Cron, Missed, MissedPolicy, Schedule
 from orchestrator.engine.conductor import Conductor
 from orchestrator.engine.driver import Driver
 from orchestrator.engine.timetable import Entry, Timetable
 from orchestrator.service import NotOpened
+from orchestrator.simulator.tempers import Temper
 from orchestrator.store import incarnation
 from orchestrator.store.high_water import beside
 from orchestrator.store.opening import open_store
@@ -117,6 +118,38 @@ async def test_what_the_copy_knows_to_run_is_followed_to_its_end(file, tmp_path)
             await again.go_on(driver)
             assert (await again.row(run_id))["status"] == "passed"
             assert set(again.installed().values()) == {1}
+
+
+async def test_who_waits_for_a_restart_in_an_old_copy_waits_for_a_persons_word(file, tmp_path):
+    """A restart leaves no trace to be looked for: whoever was restarted is taken out by a person,
+    and the other goes on."""
+    needy = Temper(needs_reboot=True, patches=3)
+    phase = StagedReboot(hours=Hours(), max_parallel=Share(count=1))
+    ring = a_ring("w", reboot=Reboot.NEVER, staged=phase, max_parallel=TWO)
+    async with staged(f"sqlite:///{file}", machines("w", 2, needy)) as on:
+        run_id = await on.open(ring)
+        driver = await on.take(run_id)
+        await on.go_on(driver, until=lambda view: view.tally(1).waiting_for_reboot == 2)
+        copy = snapped(file, tmp_path / "copy.db")
+        await on.go_on(driver, until=lambda view: view.tally(1).labels["succeeded"] == 1)
+        (begun,) = restarted(on)
+        async with restored(on, file, copy) as again:
+            driver = await again.take(run_id)
+            await again.go_on(driver, until=is_told)
+            assert restarted(again) == [begun]
+            await again.ask(run_id, ActKind.SKIP, begun, because="it was restarted")
+            await again.go_on(driver, until=lambda view: view.tally(1).waiting_for_reboot == 1)
+            await again.service.confirm("ann", "looked when each came up")
+            again.clock.turn_to(again.clock.now() + timedelta(seconds=2))
+            await again.go_on(driver)
+            assert len(restarted(again)) == 2 == len(set(restarted(again)))
+            outcomes = {row["outcome"] for row in (await again.operations(run_id)).values()}
+            assert outcomes == {"reboot_pending", "succeeded"}
+
+
+def restarted(on):
+    """The VMs that Azure restarted, in order."""
+    return [each["vm_id"] for each in on.azure.ledger(on.clock.now())["restarts"]]
 
 
 async def test_an_installation_that_another_run_knows_is_not_forgotten(file):
