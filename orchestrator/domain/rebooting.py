@@ -11,13 +11,12 @@ from typing import Final
 
 from orchestrator.domain import budgets, halting
 from orchestrator.domain.decisions import OpenReboots
+from orchestrator.domain.hours import shut_for
 from orchestrator.domain.lanes import Errand
-from orchestrator.domain.model import Wave, WaveStatus
-from orchestrator.domain.operation import Deferred, Operation
-from orchestrator.domain.states import Wait, Why
-from orchestrator.domain.submitting import AGAIN
+from orchestrator.domain.model import Wave
+from orchestrator.domain.operation import Operation
 from orchestrator.domain.view import RunView
-from orchestrator.domain.window import next_start, of_restarts, shut
+from orchestrator.domain.window import of_restarts
 
 RESTARTED_AT_ONCE: Final = 100
 """How many VMs are on their way to their restart together, whatever the wave permits: an intent
@@ -49,49 +48,12 @@ def begins(view: RunView, wave: Wave) -> Iterator[OpenReboots]:
 def starts(view: RunView, wave: Wave, now: datetime) -> Iterable[Operation]:
     """Return the VMs of an open wave that may be restarted now."""
     at_once = wave.reboots_at_once
-    if at_once is None or not patched(view, wave) or shut_for(view, wave, now) is not None:
+    if at_once is None or not patched(view, wave):
+        return ()
+    if shut_for(view, of_restarts(wave.spec), now) is not None:
         return ()
     room = [at_once - view.busy(wave.position), RESTARTED_AT_ONCE - view.hands(Errand.RESTART)]
     borne = budgets.room(view, wave)
     if borne is not None:
         room.append(borne)
     return view.to_restart(wave.position, max(0, min(room)), now)
-
-
-# ------------------------------------------------------------------------------------------ hours
-
-
-def shut_for(view: RunView, wave: Wave, now: datetime) -> Why | None:
-    """Tell what keeps the VMs of a wave from being restarted at this instant; None: nothing."""
-    return shut(of_restarts(wave.spec), view.freezes, now)
-
-
-def opens_at(view: RunView, wave: Wave, now: datetime) -> datetime | None:
-    """Return when a wave that has VMs to restart, and may restart none now, may restart the
-    next."""
-    waits = wave.status is WaveStatus.OPEN and view.tally(wave.position).waiting_for_reboot > 0
-    if not waits or shut_for(view, wave, now) is None:
-        return None
-    return next_for(view, wave, now)
-
-
-def next_for(view: RunView, wave: Wave, now: datetime) -> datetime | None:
-    """Return the first instant from now on, before the deadline, at which a VM of a wave may be
-    restarted."""
-    return next_start(of_restarts(wave.spec), view.freezes, now, view.run.deadline_at)
-
-
-def out_of_hours(view: RunView, op: Operation, now: datetime) -> Deferred | None:
-    """Return until when a VM that was taken up must wait, where the window has closed meanwhile or
-    a freeze has begun; None: it may be restarted."""
-    why = shut_for(view, view.waves[op.wave], now)
-    return None if why is None else wait_for_hours(view, op, why, now)
-
-
-def wait_for_hours(view: RunView, op: Operation, why: Why, now: datetime) -> Deferred:
-    """Let a VM wait for the next instant at which it may be restarted; without one, for the
-    deadline. What only the database knows of a freeze is asked again after a minute."""
-    opens = next_for(view, view.waves[op.wave], now)
-    if opens is not None and opens <= now:
-        opens = now + AGAIN
-    return Deferred(now, Wait.WINDOW, why, opens)

@@ -22,17 +22,16 @@ from orchestrator.domain.answer import (
 )
 from orchestrator.domain.following import is_well, not_back, out_of_sight
 from orchestrator.domain.model import PlanSpec
-from orchestrator.domain.operation import Accepted, Broke, Deferred, Escalated, Event, Passed
+from orchestrator.domain.operation import Accepted, Broke, Escalated, Event, Passed
 from orchestrator.domain.record import AttemptEnd, Receipt
 from orchestrator.domain.states import (
     FailureClass,
     Outcome,
     Rebooting,
     RebootQueued,
-    Wait,
     Why,
 )
-from orchestrator.domain.submitting import AGAIN, unread, unsent
+from orchestrator.domain.submitting import AGAIN, busy, unread, unsent
 
 _CHANGING: Final = frozenset({"starting", "stopping", "deallocating"})
 DOUBTFUL: Final = "restart_doubtful"
@@ -47,11 +46,11 @@ def inspect(
     """
     match answer:
         case Seen(power=power) if power in _CHANGING:
-            return _busy(f"the VM is {power}", now)
+            return busy(None, f"the VM is {power}", now)
         case Seen(power=power) if power not in {"", "running"}:
             return _left(state, "not_running", f"the VM is {power}", now)
         case Seen(last=last) if last is not None and last.result.status == "InProgress":
-            return _busy(f"installation {last.activity} is in progress there", now)
+            return busy(None, f"installation {last.activity} is in progress there", now)
         case Seen(provisioning=provisioning) if provisioning.lower() == "deleting":
             return _left(state, "not_found", "the VM is being deleted", now)
         case Seen():
@@ -60,10 +59,6 @@ def inspect(
             return _left(state, "not_found", reason, now)
         case _:
             return unread(answer, now, again)
-
-
-def _busy(text: str, now: datetime) -> Deferred:
-    return Deferred(now, Wait.BUSY, Why("busy", text), now + AGAIN)
 
 
 def _left(state: RebootQueued, code: str, text: str, now: datetime) -> Passed:
@@ -114,10 +109,9 @@ def progress(state: Rebooting, answer: PollAnswer, now: datetime) -> Event | Non
     return Broke(now, FailureClass.PLATFORM, why, state.result)
 
 
-def returned(
-    state: Rebooting, answer: LookAnswer, plan: PlanSpec, deadline: datetime, now: datetime
-) -> Event | None:
+def returned(state: Rebooting, answer: LookAnswer, plan: PlanSpec, now: datetime) -> Event | None:
     """Decide after a look at a VM that was restarted: it is back, or late."""
+    deadline = state.deadline or now
     if not isinstance(answer, Seen):
         return out_of_sight(answer, deadline, plan.tracking.overdue, now)
     if is_well(answer):

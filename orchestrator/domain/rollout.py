@@ -328,7 +328,7 @@ def _starts(view: RunView, now: datetime) -> Iterator[Start]:
     wave = current_wave(view)
     if not takes_starts(view) or wave is None or wave.status is not WaveStatus.OPEN:
         return
-    if shut_for(view, wave, now) is not None:
+    if shut_for(view, wave.spec, now) is not None:
         return
     at_once = ramping.at_once(wave, view.tally(wave.position).patched)
     slots = min(at_once - view.busy(wave.position), _hands(view, wave))
@@ -400,7 +400,7 @@ def _wake_at(
     if wave is not None and view.run.status in {RunStatus.OPEN, RunStatus.PAUSED, RunStatus.HALTED}:
         times.append(view.run.deadline_at)
     if wave is not None and wave.status is WaveStatus.OPEN and takes_starts(view):
-        times += [opens_at(view, wave, now), rebooting.opens_at(view, wave, now)]
+        times += opens_at(view, wave, now)
     if wave is not None and view.run.status in _WATCHED:
         times += [wave.baking_until, view.vigil.next_at(view.waves.values(), now)]
         times += gating.wakes(wave, view.gates)

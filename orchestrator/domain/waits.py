@@ -15,6 +15,7 @@ from orchestrator.domain.rollout import current_wave
 from orchestrator.domain.states import Queued, RebootQueued, Why
 from orchestrator.domain.traits import is_held
 from orchestrator.domain.view import RunView
+from orchestrator.domain.window import of_restarts
 from orchestrator.domain.words import counted
 
 
@@ -121,8 +122,8 @@ def _its_own(view: RunView, op: Operation, now: datetime) -> Iterator[Hold]:
     """Say what holds this VM, were its wave open."""
     wave = view.waves[op.wave]
     yield from _deferred(op, now)
-    if (closed := shut_for(view, wave, now)) is not None:
-        yield _out_of_hours(closed, next_for(view, wave, now))
+    if (closed := shut_for(view, wave.spec, now)) is not None:
+        yield _out_of_hours(closed, next_for(view, wave.spec, now))
     subscription, region = place = place_of(op)
     doubtful = view.doubts.number(place)
     if doubtful >= view.run.plan.tracking.max_unknown:
@@ -171,8 +172,9 @@ def _restart_s(view: RunView, op: Operation, now: datetime) -> Iterator[Hold]:
         still = counted(left, "VM is still", "VMs are still")
         text = f"reboots are a phase of their own in wave {wave.spec.name}: {still} to be patched"
         yield Hold(code="reboot_phase", text=text, ends="when the last VM of the wave is patched")
-    if (closed := rebooting.shut_for(view, wave, now)) is not None:
-        yield _out_of_hours(closed, rebooting.next_for(view, wave, now))
+    restarts = of_restarts(wave.spec)
+    if (closed := shut_for(view, restarts, now)) is not None:
+        yield _out_of_hours(closed, next_for(view, restarts, now))
     yield from _bounds(view, op, wave)
     at_once = wave.reboots_at_once
     if at_once is not None and view.busy(op.wave) >= at_once:

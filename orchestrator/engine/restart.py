@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 
 from orchestrator.domain.answer import (
     Finished,
-    NotSent,
     PollAnswer,
     SubmitAnswer,
     Taken,
@@ -17,23 +16,24 @@ from orchestrator.domain.answer import (
     Untrackable,
 )
 from orchestrator.domain.budgets import bounds
+from orchestrator.domain.hours import out_of_hours
 from orchestrator.domain.lanes import Errand
 from orchestrator.domain.model import AttemptId
 from orchestrator.domain.operation import Deferred, Event, Intended, Operation
 from orchestrator.domain.polling import REBOOT_GRACE, next_watch
-from orchestrator.domain.rebooting import out_of_hours, patched, wait_for_hours
+from orchestrator.domain.rebooting import patched
 from orchestrator.domain.record import AttemptEnd, AttemptUpdate, Receipt, Watch
 from orchestrator.domain.restarting import conclude, inspect, progress, recover, returned
 from orchestrator.domain.rollout import Await, Restart, hindrance, takes_starts
 from orchestrator.domain.states import Rebooting, Wait, Why
 from orchestrator.domain.streaks import AnswerT, soon
-from orchestrator.domain.submitting import AGAIN, busy, limited
+from orchestrator.domain.submitting import AGAIN
 from orchestrator.domain.throttle import Call
 from orchestrator.engine.book import Book
 from orchestrator.engine.doors import Doors
 from orchestrator.engine.follow import retry_after, verdict_on
 from orchestrator.engine.reach import believed, learn
-from orchestrator.engine.sending import OUT_OF_HOURS, STALE_LOOK_S, answered
+from orchestrator.engine.sending import STALE_LOOK_S, UNCONFIRMED, answered, refused, standstill
 from orchestrator.ports import Refused, RestartOrder, Saved
 
 
@@ -75,8 +75,7 @@ class Restarter:
             return "VMs of its wave are to be patched again"
         if takes_starts(view):
             return hindrance(view, op)
-        braked = view.safe_mode or view.brake
-        return braked.text if braked is not None else f"the run is {view.run.status}"
+        return standstill(view)
 
     def _held(self, reason: str) -> Deferred:
         now = self._clock.now()
@@ -90,20 +89,11 @@ class Restarter:
         match await self._book.intend(intent, bounds(self._book.view, op)):
             case Saved():
                 await self._send(intent.after, before_commit)
-            case Refused(code, reason):
-                await self._book.moved(self._book.move(op, self._refused(op, code, reason)))
+            case Refused() as answer:
+                event = refused(self._book.view, op, answer, self._clock.now())
+                await self._book.moved(self._book.move(op, event))
             case None:
                 await self._abandon(intent.after)
-
-    def _refused(self, op: Operation, code: str, reason: str) -> Event:
-        now = self._clock.now()
-        if code == "busy":
-            return busy(None, reason, now)
-        if code in OUT_OF_HOURS:
-            return wait_for_hours(self._book.view, op, Why(code, reason), now)
-        if code == "limit":
-            return limited(reason, now)
-        return self._held(reason)
 
     # ------------------------------------------------------------------------------- the request
 
@@ -127,9 +117,7 @@ class Restarter:
         """Take back an intent that may be on disk and was certainly not sent."""
         if self._book.lost is not None or not isinstance(op.state, Rebooting):
             return
-        reason = "the database did not confirm the intent in time"
-        answer = NotSent(reason=reason, abandoned=True)
-        await self._conclude(op, op.state.attempt, answer, None)
+        await self._conclude(op, op.state.attempt, UNCONFIRMED, None)
 
     async def _conclude(
         self, op: Operation, attempt: AttemptId, answer: SubmitAnswer, sent_at: datetime | None
@@ -195,7 +183,7 @@ class Restarter:
         answer = await self._arm.look(op.target.vm_id)
         answer = self._believed(op, Call.LOOK, answer)
         now = self._clock.now()
-        event = returned(state, answer, self._book.view.run.plan, state.deadline or now, now)
+        event = returned(state, answer, self._book.view.run.plan, now)
         if event is not None:
             await self._end(op, state, event)
         else:

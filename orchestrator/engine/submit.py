@@ -6,9 +6,9 @@ any layer.
 
 from datetime import datetime
 
-from orchestrator.domain.answer import InDoubt, LookAnswer, NotSent, Seen, SubmitAnswer, Taken
+from orchestrator.domain.answer import InDoubt, LookAnswer, Seen, SubmitAnswer, Taken
 from orchestrator.domain.budgets import bounds
-from orchestrator.domain.hours import out_of_hours, wait_for_hours
+from orchestrator.domain.hours import out_of_hours
 from orchestrator.domain.model import AttemptId
 from orchestrator.domain.operation import Began, Deferred, Intended, Operation
 from orchestrator.domain.record import Receipt
@@ -19,16 +19,14 @@ from orchestrator.domain.submitting import (
     AGAIN,
     AskWhether,
     Ready,
-    busy,
     conclude,
     inspect,
-    limited,
 )
 from orchestrator.domain.throttle import Call
 from orchestrator.engine.book import Book
 from orchestrator.engine.doors import Doors
 from orchestrator.engine.reach import believed, learn
-from orchestrator.engine.sending import OUT_OF_HOURS, STALE_LOOK_S, answered
+from orchestrator.engine.sending import STALE_LOOK_S, UNCONFIRMED, answered, refused, standstill
 from orchestrator.ports import Order, Refused, Saved
 
 
@@ -53,7 +51,7 @@ class Submitter:
         if not isinstance(op.state, Preparing):
             return
         if not takes_starts(self._book.view):
-            await self._unwind(op, self._held())
+            await self._unwind(op, standstill(self._book.view))
             return
         if await self._out_of_hours(op):
             return
@@ -98,23 +96,11 @@ class Submitter:
         match await self._book.intend(intent, bounds(self._book.view, op)):
             case Saved():
                 await self._send(intent.after, os, before_commit)
-            case Refused(code, reason):
-                await self._refused(op, code, reason)
+            case Refused() as answer:
+                event = refused(self._book.view, op, answer, self._clock.now())
+                await self._book.moved(self._book.move(op, event))
             case None:
                 await self._abandon(intent.after)
-
-    async def _refused(self, op: Operation, code: str, reason: str) -> None:
-        if code == "busy" and isinstance(op.state, Preparing):
-            event = busy(op.state.busy_since, reason, self._clock.now())
-            await self._book.moved(self._book.move(op, event))
-        elif code in OUT_OF_HOURS:
-            why, now = Why(code, reason), self._clock.now()
-            event = wait_for_hours(self._book.view, op, why, now)
-            await self._book.moved(self._book.move(op, event))
-        elif code == "limit":
-            await self._book.moved(self._book.move(op, limited(reason, self._clock.now())))
-        else:
-            await self._unwind(op, reason, self._clock.now() + AGAIN)
 
     async def _out_of_hours(self, op: Operation) -> bool:
         """Give the slot back where the window has closed or a freeze has begun: nothing was
@@ -125,11 +111,6 @@ class Submitter:
         await self._book.moved(self._book.move(op, event))
         return True
 
-    def _held(self) -> str:
-        view = self._book.view
-        braked = view.safe_mode or view.brake
-        return braked.text if braked is not None else f"the run is {view.run.status}"
-
     async def _unwind(self, op: Operation, reason: str, not_before: datetime | None = None) -> None:
         """Give the slot back: nothing was sent."""
         event = Deferred(self._clock.now(), Wait.HELD, Why("held", reason), not_before)
@@ -138,8 +119,7 @@ class Submitter:
     async def _abandon(self, op: Operation) -> None:
         """Take back an intent that may be on disk and was certainly not sent."""
         if self._book.lost is None and isinstance(op.state, Submitting):
-            reason = "the database did not confirm the intent in time"
-            await self._conclude(op, op.state, NotSent(reason=reason, abandoned=True), None)
+            await self._conclude(op, op.state, UNCONFIRMED, None)
 
     async def _send(self, op: Operation, os: str, before_commit: float) -> None:
         if not isinstance(op.state, Submitting):

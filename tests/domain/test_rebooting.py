@@ -272,17 +272,17 @@ def test_the_end_of_the_operation_ends_nothing_unless_it_failed():
 
 def test_a_vm_is_back_when_it_is_up_with_its_agent_ready_and_failed_when_it_is_late():
     deadline = EPOCH + minutes(45)
-    back = returned(TAKEN, a_look(), PLAN, deadline, NOW)
+    back = returned(TAKEN, a_look(), PLAN, NOW)
     assert isinstance(back, o.Passed)
     assert back.result is not None
     assert (back.outcome, back.result.reboot) == (s.Outcome.SUCCEEDED, "Completed")
-    assert returned(TAKEN, a_look(ready=False), PLAN, deadline, NOW) is None
-    late = returned(TAKEN, a_look(ready=False), PLAN, deadline, deadline)
+    assert returned(TAKEN, a_look(ready=False), PLAN, NOW) is None
+    late = returned(TAKEN, a_look(ready=False), PLAN, deadline)
     assert isinstance(late, o.Broke)
     assert late.failure is s.FailureClass.UNHEALTHY
-    gone = returned(TAKEN, a.Gone(reason="404"), PLAN, deadline, deadline)
+    gone = returned(TAKEN, a.Gone(reason="404"), PLAN, deadline)
     assert isinstance(gone, o.Escalated)
-    assert returned(TAKEN, a.Unreadable(reason="x"), PLAN, deadline, deadline) is None
+    assert returned(TAKEN, a.Unreadable(reason="x"), PLAN, deadline) is None
 
 
 # -------------------------------------------------------------------------------------- explained

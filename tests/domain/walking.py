@@ -217,7 +217,7 @@ class Walk:
             event = restart_progress(state, self.rng.choice(self.poll_answers), self.now)
         else:
             look = self.drawn_look(op, None)
-            event = returned(state, look, self.view.run.plan, state.deadline, self.now)
+            event = returned(state, look, self.view.run.plan, self.now)
         self.concluded(op, event)
 
     def visit(self, op: o.Operation) -> None:

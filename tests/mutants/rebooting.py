@@ -80,9 +80,8 @@ MUTANTS: Final = (
         (
             Edit(
                 _REBOOTING,
-                "    if at_once is None or not patched(view, wave) or shut_for(view, wave, now)"
-                " is not None:\n",
-                "    if at_once is None or not patched(view, wave):\n",
+                "    if shut_for(view, of_restarts(wave.spec), now) is not None:\n",
+                "    if wave is None:\n",
             ),
         ),
         masked_by="the engine looks at the hours again, and so does the intent's transaction",

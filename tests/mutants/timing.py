@@ -14,7 +14,7 @@ MUTANTS: Final = (
         (
             Edit(
                 _HOURS,
-                "    return shut(wave.spec, view.freezes, now)\n",
+                "    return shut(spec, view.freezes, now)\n",
                 "    return None\n",
             ),
             Edit(
