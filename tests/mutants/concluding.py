@@ -237,6 +237,18 @@ MUTANTS: Final = (
         masked_by="the instance view is asked at the deadline, and a person after that",
     ),
     Mutant(
+        "an operation that cannot be read is polled for ever",
+        "the run never ends",
+        (
+            Edit(
+                "orchestrator/engine/follow.py",
+                "        if event is None and (isinstance(answer, Untrackable)"
+                " or now >= state.deadline):\n",
+                "        if event is None and isinstance(answer, Untrackable):\n",
+            ),
+        ),
+    ),
+    Mutant(
         "an unknown VM is looked at once an hour",
         "a doubt outlives its settle instant",
         (

@@ -75,6 +75,17 @@ MUTANTS: Final = (
         ),
     ),
     Mutant(
+        "a restart that cannot be read is asked about for ever",
+        "the run never ends",
+        (
+            Edit(
+                "orchestrator/engine/restart.py",
+                "        elif state.deadline is not None and now >= state.deadline:\n",
+                "        elif state.deadline is None:\n",
+            ),
+        ),
+    ),
+    Mutant(
         "a phase knows no hours",
         "VMs are restarted by day",
         (

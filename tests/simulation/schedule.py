@@ -200,7 +200,7 @@ def play(
 
 def _steady(weather: Weather, luck: Luck) -> frozenset[int]:
     """Name the machines whose temper a shrinking schedule has taken away."""
-    if not weather.temper:
+    if not (weather.temper or weather.deaf):
         return frozenset()
     return frozenset(n for n in range(sum(weather.waves)) if not luck.strikes("temper", 1.0))
 

@@ -26,7 +26,7 @@ from orchestrator.domain.model import (
 from orchestrator.engine.doors import Rhythm
 from orchestrator.simulator.faults import TEMPERS
 from orchestrator.simulator.machines import Machine, OperatingSystem
-from orchestrator.simulator.tempers import Busy, Ending, Temper
+from orchestrator.simulator.tempers import Busy, Ending, PollFault, Temper
 
 GROUP: Final = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg"
 SYSTEMS: Final[tuple[OperatingSystem, ...]] = ("Linux", "Windows")
@@ -83,6 +83,9 @@ _HELD_BACK: Final = 0.15
 """The share of nights in which all machines of one system fail, and budgets may hold them back."""
 _LATE: Final = 240.0
 """Reboots come last: faults must not have ended by then."""
+_DEAF: Final = (*(0.0,) * 48, 0.3, 0.7)
+"""Few nights: each such machine is waited for until its deadline, at the price of five."""
+_UNREAD: Final = (PollFault.ERROR_503, PollFault.BROKEN_JSON, PollFault.NOT_FOUND)
 _NEEDY: Final = 0.8
 """The share of steady machines that need a reboot where reboots are staged."""
 
@@ -110,6 +113,9 @@ class Weather:
     temper: float = 0.0
     """The share of machines that are no steady ones."""
     tempers: tuple[str, ...] = _TROUBLE
+    deaf: float = 0.0
+    """The share of machines whose operations can never be read by their URLs, also long after the
+    heal point."""
     waves: tuple[int, ...] = (1, 2)
     parallel: int | None = None
     failures: int = 0
@@ -171,6 +177,7 @@ def drawn(seed: int) -> Weather:
         **_bounds(Random(f"bounds {seed}")),
         **_reboots(Random(f"staged {seed}")),
         approve=Random(f"approve {seed}").random() < 0.15,
+        deaf=Random(f"deaf {seed}").choice(_DEAF),
     )
     if Random(f"quarantine {seed}").random() < _HELD_BACK:
         weather = replace(weather, **_GROUP)
@@ -300,7 +307,7 @@ def rings(weather: Weather) -> tuple[str, ...]:
 def fleet(weather: Weather, seed: int, steady: frozenset[int] = frozenset()) -> list[Machine]:
     """Return the machines; those numbered in `steady` lose their temper (that is how a schedule
     shrinks)."""
-    luck = Random(f"fleet {seed}")
+    luck, deaf = Random(f"fleet {seed}"), Random(f"deaf fleet {seed}")
     machines: list[Machine] = []
     for ring, size in zip(rings(weather), weather.waves, strict=True):
         for _ in range(size):
@@ -309,6 +316,9 @@ def fleet(weather: Weather, seed: int, steady: frozenset[int] = frozenset()) -> 
             os = luck.choice(SYSTEMS)
             if weather.quarantine and os == "Windows" and number not in steady:
                 temper = Temper(takes=temper.takes, ending=Ending.FAILS)
+            unread, fault = deaf.random() < weather.deaf, deaf.choice(_UNREAD)
+            if unread and number not in steady:
+                temper = replace(temper, polls=(), every_poll=fault)
             machines.append(
                 Machine(
                     vm_id=f"{GROUP}/providers/Microsoft.Compute/virtualMachines/vm-{number:02d}",
