@@ -124,7 +124,7 @@ def _summary(wave: WaveForecast) -> str:
     if not wave.vms:
         return "no VM"
     bake = f", then bakes {spanned(wave.spec.bake)}" if wave.spec.bake else ""
-    reboots = ", then restarts those that need it" if wave.spec.staged is not None else ""
+    reboots = ", a restart of each counted" if wave.spec.staged is not None else ""
     when = ""
     if wave.spec.hours.windows:
         when = f", from {wave.begins:%Y-%m-%d %H:%M}Z to {wave.ends:%Y-%m-%d %H:%M}Z"

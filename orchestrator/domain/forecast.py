@@ -1,13 +1,15 @@
 """How long a plan will take, before it begins: each VM as long as its kind has lasted, so many at
 once, and no start outside its windows or before Azure allows it. Pure; it promises nothing.
 
-It is a guess that knows no failure, no throttling by other tools and no busy VM.
+It is a guess that knows no failure, no throttling by other tools and no busy VM. Where reboots are
+staged each VM is foreseen to need one: nobody knows that before the patches are in.
 """
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from heapq import heappop, heappush
 from math import ceil
 from typing import Final
@@ -17,17 +19,20 @@ from orchestrator.domain.durations import Durations
 from orchestrator.domain.model import Freeze, PlanSpec, Target, WaveSpec
 from orchestrator.domain.pools import AZURE, Pool
 from orchestrator.domain.waves import Membership
-from orchestrator.domain.window import needed, next_start, open_until
+from orchestrator.domain.window import needed, next_start, of_restarts, open_until
 
 _HALF: Final = 0.5
 _ONE_IN_TEN: Final = 0.1
 _MINUTE: Final = timedelta(minutes=1)
+_RESTART_S: Final = 300.0
+_LONG_RESTART_S: Final = 900.0
+"""What Azure's own agent leaves room for (azure-facts 1: `REBOOT_BUFFER_IN_MINUTES`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaveForecast:
     """One wave as it will begin: its shares as counts, and how long it may take, its waits for a
-    window counted and its bake not."""
+    window and its phase of reboots counted and its bake not."""
 
     spec: WaveSpec
     vms: int
@@ -36,7 +41,8 @@ class WaveForecast:
     begins: datetime
     """When its first VM may start."""
     ends: datetime
-    """When its last VM has ended, with each installation as long as half of its kind."""
+    """When its last VM has ended, with each installation as long as half of its kind, and been
+    restarted where reboots are staged."""
     usual: timedelta
     careful: timedelta
     """With each installation as long as only one in ten of its kind."""
@@ -106,6 +112,13 @@ def _wave(
     usual, _ = _ends(members, at_once, hours, turns[0], _lengths(spec, members, durations, _HALF))
     long = _lengths(spec, members, durations, _ONE_IN_TEN)
     careful, left = _ends(members, at_once, hours, turns[1], long)
+    if spec.staged is not None:
+        most = spec.staged.max_parallel
+        restarted = at_once if most is None else halting.permitted(most, len(members))
+        restarts = partial(_ends, members, restarted, hours.of_restarts())
+        usual, _ = restarts(usual, [_RESTART_S] * len(members))
+        careful, unstarted = restarts(careful, [_LONG_RESTART_S] * len(members))
+        left = max(left, unstarted)
     return WaveForecast(
         spec=spec,
         vms=len(members),
@@ -120,14 +133,31 @@ def _wave(
 
 
 class _Hours:
-    """When VMs of a wave may start. Thousands ask, mostly about one window: what was found for the
-    last of them is remembered."""
+    """When VMs of a wave may start, by its windows and by the bucket that Azure takes it from.
+    Thousands ask, mostly about one window: what was found for the last of them is remembered."""
 
-    def __init__(self, spec: WaveSpec, freezes: Sequence[Freeze], until: datetime) -> None:
+    def __init__(
+        self,
+        spec: WaveSpec,
+        freezes: Sequence[Freeze],
+        until: datetime,
+        pool: Pool = Pool.PATCHES,
+    ) -> None:
         self._spec = spec
         self._freezes = freezes
         self._until = until
+        self._bucket = AZURE.shared[pool]
         self._open: tuple[datetime, datetime] | None = None
+
+    def of_restarts(self) -> "_Hours":
+        """Return when VMs of the same wave may be restarted, in a phase of their own."""
+        return _Hours(of_restarts(self._spec), self._freezes, self._until, Pool.UPDATES)
+
+    def taken_after(self, number: int) -> float:
+        """Return the seconds before which Azure does not take the n-th of a subscription and
+        region: a bucket that is refilled each minute (azure-facts 4.2)."""
+        beyond = number - self._bucket.capacity
+        return ceil(beyond / self._bucket.refill) * self._bucket.every if beyond > 0 else 0.0
 
     def first(self, at: datetime) -> datetime | None:
         """Return the first instant from then on at which a VM may start; None: no more before the
@@ -170,15 +200,16 @@ def _ends(
     begins: datetime,
     lengths: Sequence[float],
 ) -> tuple[datetime, int]:
-    """Let the VMs start in their order, each as soon as a slot is free, its window is open and
-    Azure takes it. Return when the last has ended, and how many find no window any more."""
+    """Let the VMs start (or be restarted) in their order, each as soon as a slot is free, its
+    window is open and Azure takes it. Return when the last has ended, and how many find no window
+    any more."""
     started: Counter[tuple[str, str]] = Counter()
     ends: list[datetime] = []
     for number, (member, length) in enumerate(zip(members, lengths, strict=True)):
         place = (member.subscription_id, member.region)
         started[place] += 1
         free = ends[0] if len(ends) >= at_once else begins
-        taken = begins + timedelta(seconds=_taken_after(started[place]))
+        taken = begins + timedelta(seconds=hours.taken_after(started[place]))
         at = hours.first(max(free, taken))
         if at is None:
             return _whole(begins, ends), len(members) - number
@@ -191,11 +222,3 @@ def _ends(
 def _whole(begins: datetime, ends: Sequence[datetime]) -> datetime:
     """Return the last end, in whole minutes from the beginning."""
     return begins + ceil((max(ends, default=begins) - begins) / _MINUTE) * _MINUTE
-
-
-def _taken_after(number: int) -> float:
-    """Return the seconds before which Azure does not take the n-th installation of a subscription
-    and region: a bucket that is refilled each minute (azure-facts 4.2)."""
-    bucket = AZURE.shared[Pool.PATCHES]
-    beyond = number - bucket.capacity
-    return ceil(beyond / bucket.refill) * bucket.every if beyond > 0 else 0.0

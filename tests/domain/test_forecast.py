@@ -14,6 +14,7 @@ from orchestrator.domain.model import (
     Reboot,
     Selection,
     Share,
+    StagedReboot,
     Target,
     Tolerance,
     VmId,
@@ -144,6 +145,40 @@ def test_a_freeze_moves_what_is_left_to_the_window_after_it():
     found = forecast(plan, vms, known, opens_at=NOON, freezes=(freeze,))
     assert found.waves[0].begins == EPOCH + 22 * HOUR
     assert found.waves[0].ends > EPOCH + 5 * DAY + 22 * HOUR
+
+
+def test_a_phase_of_reboots_counts_as_if_every_vm_needed_one():
+    plan = a_plan(
+        a_wave(max_parallel=Share(count=4), staged=StagedReboot(max_parallel=Share(count=2))),
+        a_wave(max_parallel=Share(count=4)),
+    )
+    eight = tuple(map(a_vm, range(8)))
+    staged, plain = forecast(plan, members(eight, eight), all_lasting(20 * MINUTE)).waves
+    assert staged.usual == plain.usual + 4 * 5 * MINUTE
+    assert staged.careful == plain.careful + 4 * 15 * MINUTE
+
+
+def test_as_many_are_restarted_at_once_as_are_patched_unless_the_phase_says_otherwise():
+    plan = a_plan(
+        a_wave(max_parallel=Share(count=4), staged=StagedReboot()),
+        a_wave(max_parallel=Share(count=4)),
+    )
+    eight = tuple(map(a_vm, range(8)))
+    staged, plain = forecast(plan, members(eight, eight), all_lasting(20 * MINUTE)).waves
+    assert staged.usual == plain.usual + 2 * 5 * MINUTE
+
+
+def test_a_phase_of_reboots_waits_for_its_own_window_and_what_finds_none_is_counted():
+    """One at a time, with room for a quarter of an hour, which a long one takes: one fits into a
+    window of twenty minutes, and there are two nights before the deadline."""
+    small = Hours(windows=(Window(start=time(2), length=20 * MINUTE),), reserve=15 * MINUTE)
+    phase = StagedReboot(hours=small, max_parallel=Share(count=1))
+    plan = a_plan(a_wave(hours=NIGHT, max_parallel=Share(count=5), staged=phase), deadline=2 * DAY)
+    known = all_lasting(20 * MINUTE)
+    (wave,) = forecast(plan, members((a_vm(1),)), known, opens_at=NOON).waves
+    assert wave.ends == EPOCH + DAY + 2 * HOUR + 5 * MINUTE
+    (wave,) = forecast(plan, members(tuple(map(a_vm, range(5)))), known, opens_at=NOON).waves
+    assert wave.left == 3
 
 
 def test_vms_that_find_no_window_before_the_deadline_are_counted_and_nothing_fits():
