@@ -4,7 +4,7 @@ put together."""
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -31,7 +31,7 @@ from orchestrator.http.token import ensure_token, token_path
 from orchestrator.logs import Log, Observers
 from orchestrator.metrics import Metrics, Standing
 from orchestrator.ports import Arm, Clock, Gates, Meter, Observer, Store, StoreUnavailableError
-from orchestrator.service import Asked, NotOpened, Opened, Service
+from orchestrator.service import Asked, NotOpened, Opened, Service, one_run_only
 from orchestrator.store.notices import listen
 from orchestrator.store.opening import open_store
 
@@ -144,9 +144,12 @@ class Daemon:
         parts: Parts,
         *,
         schedules: bool = True,
-        only: Callable[[RunId], bool] = lambda _run: True,
+        only: RunId | None = None,
     ) -> None:
+        """Put a daemon together. With `only` it drives this one run, and opens no other: nobody
+        would drive it."""
         self.parts = parts
+        self._only = only
         self.throttle = parts.throttle
         doors = Doors(
             store=parts.store,
@@ -158,7 +161,7 @@ class Daemon:
             new_id=_new_id,
             name=_name(),
         )
-        self.conductor = Conductor(doors, _holder(parts.settings), only)
+        self.conductor = Conductor(doors, _holder(parts.settings), lambda run: only in {None, run})
         plans = parts.settings.plans if schedules else ()
         self.timetable = Timetable(
             store=parts.store,
@@ -210,6 +213,8 @@ class Daemon:
         if plan is None:
             message = f"there is no plan {plan_name!r} in the configuration"
             raise LookupError(message)
+        if self._only is not None:
+            return one_run_only(self._only)
         if plan.emergency and emergency is None:
             return NotOpened(code="needs_approver", reason=NEEDS_APPROVER.format(plan_name))
         outcome = await self.parts.service.open(
@@ -223,7 +228,8 @@ class Daemon:
 
     async def act(self, act: Act) -> Asked | Opened | NotOpened:
         """Write a person's act (`Service.act`)."""
-        return await self.parts.service.act(act)
+        alone = None if self._only is None else one_run_only(self._only)
+        return await self.parts.service.act(act, opens_none=alone)
 
     async def halt_all(self, actor: str, because: str) -> str:
         """Halt everything (`Service.halt_all`)."""

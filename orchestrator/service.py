@@ -34,10 +34,19 @@ class Opened:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotOpened:
     """No run was opened. `code` is `safe_mode`, `halted_all`, `empty`, `already_open`,
-    `already_fired` or `in_other_run`."""
+    `already_fired`, `in_other_run` or `one_run_only`."""
 
     code: str
     reason: str
+
+
+def one_run_only(run_id: RunId) -> NotOpened:
+    """Say why a process that drives only this run opens no other."""
+    reason = (
+        f"`run` is at work here and drives only its own run, {run_id}: a run opened beside it would"
+        " be driven by nobody. Wait for its end, or interrupt it and start `serve`"
+    )
+    return NotOpened(code="one_run_only", reason=reason)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,19 +169,21 @@ class Service:
             durations.remember(await self._store.durations(PAST), frozenset(vms))
         return durations
 
-    async def act(self, act: Act) -> Asked | Opened | NotOpened:
+    async def act(
+        self, act: Act, *, opens_none: NotOpened | None = None
+    ) -> Asked | Opened | NotOpened:
         """Write a person's act; its effect is the driver's, within 2 s where a daemon runs (design
         12).
 
         A `retry` that the run cannot take any more (its wave has passed, it has ended, or it holds
-        the VMs back) opens a new run with just those VMs. Raises `LookupError` when there is no
-        such run, `InventoryError` and `StoreUnavailableError`.
+        the VMs back) opens a new run with just those VMs, unless `opens_none` says why not. Raises
+        `LookupError` when there is no such run, `InventoryError` and `StoreUnavailableError`.
         """
         snapshot = await self._store.load(act.run_id)
         if act.kind is ActKind.RETRY:
             behind = _behind(RunView(snapshot), act)
             if behind:
-                return await self._retry_anew(snapshot.run, act, behind)
+                return opens_none or await self._retry_anew(snapshot.run, act, behind)
         await self._store.ask(act)
         return Asked(act=act)
 

@@ -133,7 +133,7 @@ async def _run(settings: Settings, asked: _Asked) -> Exit:
 
 async def _drive_here(parts: Parts, asked: _Asked, stopping: asyncio.Event) -> Exit:
     run_id = await _open_here(parts, asked)
-    daemon = Daemon(parts, schedules=False, only=lambda each: each == run_id)
+    daemon = Daemon(parts, schedules=False, only=run_id)
     done = asyncio.Event()
     async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
         if await _door(stack, daemon) is None:

@@ -126,6 +126,8 @@ async def through_the_door(
             raise Stop(f"{message}.", Exit.NEEDS_A_PERSON)
         case Declined(code="halted_all", message=message):
             raise Stop(f"{message}. {LIFT}", Exit.HALTED)
+        case Declined(code="one_run_only", message=message):
+            raise Stop(f"{message}.", Exit.OUT_OF_REACH)
         case Declined(message=message):
             raise Stop(message)
         case Unreachable(reason=reason):

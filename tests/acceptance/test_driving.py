@@ -228,3 +228,22 @@ def test_resume_takes_up_the_run_of_a_retry_and_opens_no_other(tmp_path):
         assert (resumed.returncode, row["status"], row["vms"]) == (0, "passed", 1)
         assert "-retry-" in row["run_id"]
         assert sorted(on.installations().values()) == [1, 2]
+
+
+def test_beside_a_run_nothing_is_opened_that_nobody_would_drive(tmp_path):
+    plans = a_plan(allow=1) + a_plan().replace("nightly", "second").replace("ring: w", "ring: x")
+    fleet = (
+        a_machine("w-00", TEMPERS["fails_once"]),
+        a_machine("w-01"),
+        a_machine("x-00", Temper(takes=timedelta(hours=3))),
+    )
+    with staged(tmp_path, fleet, plans, speed=240) as on:
+        on.run("run", "nightly", "--json")
+        ended = on.newest()["run_id"]
+        on.start("run", "second", "--json")
+        wait_for(lambda: on.newest()["plan"] == "second", "the run to be opened")
+        wait_for(on.ready, "its door to open")
+        for asked in (("run", "nightly"), ("retry", ended, "--because", "mended")):
+            refused = on.run(*asked)
+            assert (refused.returncode, "start `serve`" in refused.stderr) == (6, True)
+        assert [row["plan"] for row in on.rows()] == ["nightly", "second"]
