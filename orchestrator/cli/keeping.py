@@ -126,9 +126,9 @@ async def _confirm(access: Access, because: str) -> str:
     try:
         async with open_store(access.database, clock=clock, high_water=path) as store:
             confirmed = await store.confirm(clock.now(), actor(), because)
-    except DatabaseBusyError:
+    except DatabaseBusyError as busy:
         body = {"act": "confirm", "actor": actor(), "because": because}
-        return str((await through_the_door(access, body))["said"])
+        return str((await through_the_door(access, busy, body))["said"])
     if confirmed is None:
         return "nothing to do: the database is not in safe mode"
     return f"confirmed: {confirmed.reason}; runs and schedules go on"

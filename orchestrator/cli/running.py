@@ -2,6 +2,7 @@
 follows."""
 
 import asyncio
+import os
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -82,6 +83,16 @@ def _closed(settings: Settings) -> str:
     return f"The door {settings.http_host}:{settings.http_port} cannot be opened: it is in use."
 
 
+def _brakeless(settings: Settings) -> str:
+    """Say how a run is stopped that nobody can knock at."""
+    if not settings.database.startswith("sqlite"):
+        return "The run goes on without it; acts reach it through the database."
+    return (
+        "The run goes on without it: no command reaches it from elsewhere, `halt` neither. It is"
+        f" stopped with Ctrl-C here, or with SIGTERM to process {os.getpid()}."
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Asked:
     plan: str
@@ -127,8 +138,8 @@ async def _run(settings: Settings, asked: _Asked) -> Exit:
         try:
             async with assembled(settings, clock=WallClock()) as parts:
                 return await _drive_here(parts, asked, stopping)
-        except DatabaseBusyError:
-            return await _follow_beside(settings, asked, stopping)
+        except DatabaseBusyError as busy:
+            return await _follow_beside(settings, asked, busy, stopping)
 
 
 async def _drive_here(parts: Parts, asked: _Asked, stopping: asyncio.Event) -> Exit:
@@ -137,7 +148,7 @@ async def _drive_here(parts: Parts, asked: _Asked, stopping: asyncio.Event) -> E
     done = asyncio.Event()
     async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
         if await _door(stack, daemon) is None:
-            say(f"{_closed(parts.settings)} The run goes on without it.", to_stderr=True)
+            say(f"{_closed(parts.settings)} {_brakeless(parts.settings)}", to_stderr=True)
         group.create_task(daemon.run(done), name="drive")
         try:
             await _taken_up(daemon, run_id)
@@ -191,13 +202,15 @@ async def _to_resume(store: Store, asked: _Asked) -> RunId | None:
     return next((RunId(row["run_id"]) for row in rows if row["closed_at"] is None), None)
 
 
-async def _follow_beside(settings: Settings, asked: _Asked, stopping: asyncio.Event) -> Exit:
+async def _follow_beside(
+    settings: Settings, asked: _Asked, busy: DatabaseBusyError, stopping: asyncio.Event
+) -> Exit:
     """A daemon has the database: it opens the run, we look on."""
     async with reading(settings) as store:
         run_id = await _to_resume(store, asked)
         if run_id is None:
             body = {"act": "run", "plan": asked.plan, "actor": actor(), **_approval(asked)}
-            answer = await through_the_door(settings, body, hint=_RESUME)
+            answer = await through_the_door(settings, busy, body, hint=_RESUME)
             run_id = RunId(answer["run_id"])
         return await _follow(store, run_id, asked, stopping)
 

@@ -78,10 +78,10 @@ async def _ask(
                 say(await service.enable_schedule(plan, actor(), because))
             else:
                 say(await service.disable_schedule(plan, until, actor(), because))
-    except DatabaseBusyError:
+    except DatabaseBusyError as busy:
         act = "enable" if enable else "disable"
         body: dict[str, Any] = {"act": act, "plan": plan, "actor": actor(), "because": because}
         if until is not None:
             body["until"] = until.isoformat()
-        say(str((await through_the_door(access, body))["said"]))
+        say(str((await through_the_door(access, busy, body))["said"]))
     return Exit.DONE

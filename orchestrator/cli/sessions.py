@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.cli.exits import Exit, Stop
 from orchestrator.cli.lines import write_errors
@@ -22,6 +22,10 @@ from orchestrator.ports import StoreUnavailableError
 from orchestrator.store.address import parse
 from orchestrator.store.opening import open_reading
 from orchestrator.store.sql import SqlStore
+from orchestrator.store.trouble import DatabaseBusyError
+
+if TYPE_CHECKING:
+    from orchestrator.http.client import Declined
 
 LIFT = "`orchestrator resume --all` lifts it."
 """What a person can do about the fleet-wide halt."""
@@ -105,33 +109,53 @@ def _token(path: Path) -> str:
 
 
 async def through_the_door(
-    settings: Access, body: Mapping[str, Any], hint: str = ""
+    settings: Access, busy: DatabaseBusyError, body: Mapping[str, Any], hint: str = ""
 ) -> Mapping[str, Any]:
-    """Send an act to the daemon that holds the database, and return its answer.
+    """Send an act to who holds the database, as `busy` tells, and return the answer.
 
     `hint` is said after the refusal of a run that is open already.
     """
-    from orchestrator.http.client import Declined, Sent, Unreachable, send
+    from orchestrator.http.client import Declined, Sent, Unreachable, send, stranger
 
-    path: Path = token_path(settings)
+    token = _token(token_path(settings))
     address = f"http://{settings.http_host}:{settings.http_port}"
-    match await send(address, _token(path), body):
+    if (who := await stranger(address, token)) is not None:
+        raise Stop(f"{who} answers at {address}, {_behind(busy)}", Exit.OUT_OF_REACH)
+    match await send(address, token, body):
         case Sent(body=answer):
             return answer
-        case Declined(status=HTTPStatus.SERVICE_UNAVAILABLE, message=message):
-            raise Stop(message, Exit.OUT_OF_REACH)
-        case Declined(code="already_open", message=message):
-            raise Stop(f"{message}. {hint}")
-        case Declined(code="safe_mode", message=message):
-            raise Stop(f"{message}.", Exit.NEEDS_A_PERSON)
-        case Declined(code="halted_all", message=message):
-            raise Stop(f"{message}. {LIFT}", Exit.HALTED)
-        case Declined(code="one_run_only", message=message):
-            raise Stop(f"{message}.", Exit.OUT_OF_REACH)
-        case Declined(message=message):
-            raise Stop(message)
+        case Declined() as declined:
+            raise _refused(declined, hint)
+        case Unreachable(reason=reason, maybe_taken=True):
+            again = "it may have been taken: look with `orchestrator status`, then ask again"
+            raise Stop(f"{reason}; {again}.", Exit.OUT_OF_REACH)
         case Unreachable(reason=reason):
-            text = (
-                f"another orchestrator has the database, and its door {address} is closed: {reason}"
-            )
-            raise Stop(text, Exit.OUT_OF_REACH)
+            raise Stop(f"{reason}, {_behind(busy)}", Exit.OUT_OF_REACH)
+
+
+def _refused(declined: "Declined", hint: str) -> Stop:
+    """Return the sentence and the code of a no."""
+    message = declined.message
+    match declined.code:
+        case _ if declined.status == HTTPStatus.SERVICE_UNAVAILABLE:
+            return Stop(message, Exit.OUT_OF_REACH)
+        case "already_open":
+            return Stop(f"{message}. {hint}")
+        case "safe_mode":
+            return Stop(f"{message}.", Exit.NEEDS_A_PERSON)
+        case "halted_all":
+            return Stop(f"{message}. {LIFT}", Exit.HALTED)
+        case "one_run_only":
+            return Stop(f"{message}.", Exit.OUT_OF_REACH)
+        case _:
+            return Stop(message)
+
+
+def _behind(busy: DatabaseBusyError) -> str:
+    """Say that who has the database cannot be reached, and what a person can do then."""
+    pid = "" if busy.pid is None else f", process {busy.pid},"
+    return (
+        f"and the orchestrator that has the database{pid} cannot be reached there: end it with"
+        " Ctrl-C or SIGTERM (its runs stay open and nothing more starts), or free the port, or"
+        " give another in `http: {listen: …}`, and start it again."
+    )

@@ -63,9 +63,9 @@ async def _brake(access: Access, kind: ActKind, because: str) -> Exit:
         async with steered(access, clock=WallClock()) as service:
             doing = service.halt_all if kind is ActKind.HALT else service.resume_all
             say(await doing(actor(), because))
-    except DatabaseBusyError:
+    except DatabaseBusyError as busy:
         body = {"act": kind.value, "all": True, "actor": actor(), "because": because}
-        say(str((await through_the_door(access, body))["said"]))
+        say(str((await through_the_door(access, busy, body))["said"]))
     return Exit.DONE
 
 
@@ -76,8 +76,8 @@ async def _ask(access: Access, wish: Wish) -> Exit:
         async with steered(access, clock=WallClock()) as service:
             said = await service.act(act)
         _tell_of_new_run(said)
-    except DatabaseBusyError:
-        answer = await through_the_door(access, _as_body(act))
+    except DatabaseBusyError as busy:
+        answer = await through_the_door(access, busy, _as_body(act))
         if answer.get("act_id") is None:
             say(f"opened run {answer['run_id']} with {answer['vms']} VMs")
             return Exit.DONE

@@ -2,6 +2,7 @@
 runs but in the metrics, no paths, no reasons of the database."""
 
 import asyncio
+import re
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -9,10 +10,15 @@ from aiohttp import web
 
 from orchestrator.http.answering import HEADERS, answer, refusal
 from orchestrator.http.behind import Door, Health
+from orchestrator.http.token import proof
 from orchestrator.ports import StoreUnavailableError
 
 OLDEST_SCAN: Final = timedelta(seconds=60)
 """Scans come every 2 s; an engine that has not scanned for so long is stuck."""
+QUESTION: Final = "Orchestrator-Question"
+PROOF: Final = "Orchestrator-Proof"
+"""The headers by which `/livez` proves whose daemon it is, before anybody sends it the token."""
+_ANY_QUESTION: Final = re.compile("[0-9a-f]{32}")
 _TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -22,8 +28,15 @@ class Probes:
     def __init__(self, door: Door) -> None:
         self._door = door
 
-    async def livez(self, _request: web.Request) -> web.Response:
+    async def livez(self, request: web.Request) -> web.Response:
         """Answer 200 while the loop answers and the engine's last scan is young."""
+        reply = self._alive()
+        question = request.headers.get(QUESTION, "")
+        if _ANY_QUESTION.fullmatch(question):
+            reply.headers[PROOF] = proof(self._door.token, question)
+        return reply
+
+    def _alive(self) -> web.Response:
         stuck = stuck_since(self._door.health, self._door.clock.now())
         if stuck is not None:
             seconds = int(stuck.total_seconds())

@@ -3,6 +3,7 @@
 It is called `orchestrator.token`, and lies beside a SQLite database, or beside the configuration.
 """
 
+import hmac
 import os
 import re
 import secrets
@@ -58,6 +59,12 @@ def read_token(path: Path) -> str:
     none, `TokenError` when it cannot be read or others could.
     """
     return _read(path, strangers=os.geteuid() == 0)
+
+
+def proof(token: str, question: str) -> str:
+    """Return what only a holder of the token can answer to a question that was just made up: the
+    token itself is shown to nobody, and an answer that was overheard serves for no other."""
+    return hmac.digest(token.encode(), question.encode(), "sha256").hex()
 
 
 def _create(path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from orchestrator.simulator.faults import TEMPERS
 from orchestrator.simulator.tempers import Temper
-from tests.acceptance.processes import TRACKING, bare, end, staged, wait_for
+from tests.acceptance.processes import FIRST, TRACKING, bare, end, staged, wait_for
 from tests.kit.stage import a_machine, machines
 
 PLAN = """\
@@ -247,3 +247,26 @@ def test_beside_a_run_nothing_is_opened_that_nobody_would_drive(tmp_path):
             refused = on.run(*asked)
             assert (refused.returncode, "start `serve`" in refused.stderr) == (6, True)
         assert [row["plan"] for row in on.rows()] == ["nightly", "second"]
+
+
+@pytest.mark.parametrize("who", ["another program", "the daemon of another database"])
+def test_a_run_whose_port_is_taken_says_how_it_is_stopped(tmp_path, who):
+    long = Temper(takes=timedelta(hours=3))
+    with staged(tmp_path, machines("w", 1, long), a_plan(), speed=60) as on:
+        if who == "another program":
+            program = on.start("simulate", "--listen", f"127.0.0.1:{on.ports[FIRST]}")
+            assert program.stdout is not None
+            program.stdout.readline()
+        else:
+            (tmp_path / "elsewhere").mkdir()
+            elsewhere = (tmp_path / f"{FIRST}.yaml").read_text().replace("status.db", "else.db")
+            (tmp_path / "elsewhere" / f"{FIRST}.yaml").write_text(elsewhere)
+            on.start("serve", "-c", f"elsewhere/{FIRST}.yaml")
+            wait_for(on.ready, "the other daemon")
+        running = on.start("run", "nightly", "--json")
+        wait_for(lambda: on.newest()["in_progress"] == 1, "a start")
+        assert f"SIGTERM to process {running.pid}" in on.errors()
+        halted = on.run("halt", "--because", "wrong night")
+        assert halted.returncode == 6
+        assert f"{who} answers at http://127.0.0.1:{on.ports[FIRST]}" in halted.stderr
+        assert f"process {running.pid}, cannot be reached there: end it" in halted.stderr

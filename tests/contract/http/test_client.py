@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import RawTestServer
 
-from orchestrator.http.client import Declined, Sent, Unreachable, send
+from orchestrator.http.client import Declined, Sent, Unreachable, send, stranger
 from orchestrator.ports import StoreUnavailableError
 from orchestrator.service import NotOpened
 from tests.contract.http.bench import HALT, NEW_ID, RUN, TOKEN, Bench
@@ -158,3 +158,29 @@ async def test_many_who_ask_at_once_are_all_answered(bench: Bench):
         came = await asyncio.gather(*(send(visitor.address, TOKEN, HALT) for _ in range(30)))
     assert all(isinstance(each, Sent) for each in came)
     assert len(bench.desk.acts) == 30
+
+
+async def test_a_daemon_proves_that_it_holds_the_token_before_it_is_sent(bench: Bench):
+    async with bench.served() as visitor:
+        assert await stranger(visitor.address, TOKEN) is None
+        other = await stranger(visitor.address, "0ther-" + "B" * 40)
+    assert other == "the daemon of another database"
+
+
+async def test_another_program_at_the_port_is_known_without_the_token():
+    heard: list[str] = []
+
+    async def echo(request: web.BaseRequest) -> web.StreamResponse:
+        heard.append(str(request.headers))
+        return web.Response(text="hello", headers=request.headers)
+
+    async with impostor(echo) as address:
+        assert await stranger(address, TOKEN) == "another program"
+    assert len(heard) == 1
+    assert TOKEN not in heard[0]
+
+
+async def test_where_nobody_answers_there_is_no_stranger():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound, and nobody listens
+        assert await stranger(f"http://127.0.0.1:{taken.getsockname()[1]}", TOKEN) is None

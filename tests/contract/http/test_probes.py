@@ -5,8 +5,10 @@ from datetime import timedelta
 import pytest
 
 from orchestrator.domain.record import SafeMode
+from orchestrator.http.probes import PROOF, QUESTION
+from orchestrator.http.token import proof
 from orchestrator.ports import StoreUnavailableError
-from tests.contract.http.bench import EVENING, Bench
+from tests.contract.http.bench import EVENING, TOKEN, Bench
 
 SECRET_PLACE = "/srv/private/orchestrator.db"
 
@@ -15,6 +17,15 @@ async def test_a_daemon_whose_engine_scans_is_alive_and_ready(bench: Bench):
     async with bench.served() as visitor:
         assert (await visitor.ask("GET", "/livez")).said == {"status": "alive"}
         assert (await visitor.ask("GET", "/readyz")).said == {"status": "ready"}
+
+
+async def test_a_daemon_proves_whose_it_is_and_an_overheard_proof_serves_nobody(bench: Bench):
+    async with bench.served() as visitor:
+        asked = [await visitor.ask("GET", "/livez", headers={QUESTION: q * 32}) for q in "ab"]
+        malformed = await visitor.ask("GET", "/livez", headers={QUESTION: "x"})
+    assert [reply.headers[PROOF] for reply in asked] == [proof(TOKEN, q * 32) for q in "ab"]
+    assert asked[0].headers[PROOF] != asked[1].headers[PROOF]
+    assert PROOF not in malformed.headers
 
 
 @pytest.mark.parametrize(("age", "status"), [(0, 200), (59.9, 200), (60, 503), (4000, 503)])
