@@ -346,6 +346,10 @@ class Store(Protocol):
     async def release(self, lease: Lease) -> None:
         """Give a lease back, if it is still ours."""
 
+    async def undriven(self, grace: timedelta) -> Mapping[RunId, datetime | None]:
+        """Name the open runs that nobody has driven for so long by database time, with when the
+        last lease ended; None: nobody ever had one."""
+
     async def ask(self, act: Act) -> None:
         """Insert a person's act. Inserting the same id twice is harmless."""
 

@@ -12,6 +12,7 @@ import click
 
 from orchestrator.cli.choosing import run_and_vms
 from orchestrator.cli.exits import Stop
+from orchestrator.cli.following import undriven
 from orchestrator.cli.options import config_option, json_option
 from orchestrator.cli.progress import Row, to_json
 from orchestrator.cli.sessions import access_of, log, reading
@@ -59,6 +60,9 @@ async def _explain(access: Access, words: Sequence[str], *, as_json: bool) -> No
             raise Stop(f"{error}.") from None
         chosen = [op for op in view.ops.values() if not names or _is_named(op, names)]
         found = [(op, standing(view, op, now)) for op in chosen]
+        rows = await store.rows("v_runs", run_id=run_id)
+        for line in (await undriven(store, rows)).values():
+            say(line, to_stderr=as_json)
         if as_json:
             for op, each in found:
                 say(to_json(_row(view, op, each)))

@@ -2,11 +2,20 @@
 nothing."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 
-from orchestrator.cli.progress import Row, event_line, headline, in_flight, waiting, wave_line
+from orchestrator.cli.progress import (
+    Row,
+    event_line,
+    headline,
+    in_flight,
+    nobody_drives,
+    waiting,
+    wave_line,
+)
 from orchestrator.cli.text import say
 from orchestrator.domain.foreign import harmless
 from orchestrator.domain.model import RunId
@@ -18,6 +27,9 @@ if TYPE_CHECKING:
 
 EVERY_S: Final = 0.5
 _EVENTS_AT_ONCE: Final = 500
+_GRACE: Final = timedelta(seconds=45)
+"""How long after the end of its lease, three lease lengths, a run counts as driven by nobody: a
+daemon that restarts or recovers takes it up sooner."""
 _EVENTS_SHOWN: Final = 12
 
 
@@ -92,12 +104,16 @@ async def follow(
 
     Raises `LookupError` when there is no such run.
     """
-    seen = 0
+    seen, said = 0, ""
     while True:
         run, waves = await read(store, run_id)
         events = await store.events(run_id, seen, _EVENTS_AT_ONCE)
         seen = max((int(event["seq"]) for event in events), default=seen)
-        shown.show(run, waves, [line for event in events if (line := event_line(event))])
+        lines = [line for event in events if (line := event_line(event))]
+        before, said = said, (await undriven(store, [run])).get(run_id, "")
+        if said and not before:
+            lines.append(said)
+        shown.show(run, waves, lines)
         waits = waiting(run) > 0 and in_flight(run) == 0
         if done(run, waves) or (waits and await held(store) is not None):
             return
@@ -107,6 +123,18 @@ async def follow(
 async def held(store: Store) -> SafeMode | Brake | None:
     """Return what keeps the whole fleet from starting anything, if there is such a thing."""
     return await store.safe_mode() or await store.brake()
+
+
+async def undriven(store: Store, runs: Sequence[Row]) -> Mapping[str, str]:
+    """Say of each open run that nobody drives that it is so, and what to do."""
+    if all(row["closed_at"] is not None for row in runs):
+        return {}
+    since = await store.undriven(_GRACE)
+    return {
+        row["run_id"]: nobody_drives(row, since[row["run_id"]])
+        for row in runs
+        if row["closed_at"] is None and row["run_id"] in since
+    }
 
 
 async def read(store: Store, run_id: RunId) -> tuple[Row, Sequence[Row]]:

@@ -9,7 +9,7 @@ import click
 
 from orchestrator.cli.choosing import open_ones, run_only
 from orchestrator.cli.exits import Exit, Stop
-from orchestrator.cli.following import follow, held, read, screen, troubled
+from orchestrator.cli.following import follow, held, read, screen, troubled, undriven
 from orchestrator.cli.options import config_option, json_option
 from orchestrator.cli.progress import Row, at_rest, headline, report, to_json
 from orchestrator.cli.sessions import access_of, log, reading, signals
@@ -60,14 +60,19 @@ async def _status(access: Access, run: str | None, *, as_json: bool, watch: bool
 
 async def _all(store: Store, *, as_json: bool) -> None:
     rows = await store.rows("v_runs")
+    idle = await undriven(store, rows)
     if as_json:
         for row in rows:
             say(to_json(row))
+        for run_id, line in idle.items():
+            say(f"{run_id}: {line}", to_stderr=True)
         return
     still_open = [row for row in rows if row["closed_at"] is None]
     closed = [row for row in rows if row["closed_at"] is not None]
     for row in [*still_open, *closed[-_CLOSED_SHOWN:]]:
         say(headline(row))
+        if row["run_id"] in idle:
+            say(f"  {idle[row['run_id']]}")
     if not rows:
         say("no run yet")
 
@@ -77,11 +82,14 @@ async def _one(store: Store, run_id: RunId, *, as_json: bool) -> None:
         row, waves = await read(store, run_id)
     except LookupError as error:
         raise Stop(f"{error}.") from None
+    idle = (await undriven(store, [row])).values()
     if as_json:
         for op in await store.rows("v_operations", run_id=run_id):
             say(to_json(op))
+        for line in idle:
+            say(line, to_stderr=True)
         return
-    for line in report(row, waves, await troubled(store, run_id)):
+    for line in (*idle, *report(row, waves, await troubled(store, run_id))):
         say(line)
     if row["closed_at"] is None:
         for line in await _standing(store, run_id):

@@ -4,6 +4,7 @@ It reads view rows and knows nothing else; every text from outside is escaped be
 """
 
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -88,6 +89,13 @@ def headline(run: Row) -> str:
     ]
     reason = f" ({harmless(run['reason'])})" if run["reason"] else ""
     return " · ".join(parts) + reason
+
+
+def nobody_drives(run: Row, since: datetime | None) -> str:
+    """Say that an open run stands still because nothing drives it, and what to start."""
+    seen = "never seen" if since is None else f"last seen {since:%Y-%m-%d %H:%M:%S}Z"
+    plan = shlex.quote(harmless(run["plan"]))
+    return f"no daemon drives this run ({seen}): start `serve`, or `run {plan} --resume`"
 
 
 def wave_line(wave: Row) -> str:

@@ -23,6 +23,7 @@ from orchestrator.cli.following import (
     read,
     screen,
     troubled,
+    undriven,
 )
 from orchestrator.cli.loop import drive
 from orchestrator.cli.options import config_option, json_option
@@ -212,7 +213,19 @@ async def _follow_beside(
             body = {"act": "run", "plan": asked.plan, "actor": actor(), **_approval(asked)}
             answer = await through_the_door(settings, busy, body, hint=_RESUME)
             run_id = RunId(answer["run_id"])
+        else:
+            await _driven_there(store, run_id)
         return await _follow(store, run_id, asked, stopping)
+
+
+async def _driven_there(store: Store, run_id: RunId) -> None:
+    """Make sure that who has the database drives this run: a `run` drives only its own."""
+    clock, until = WallClock(), WallClock().monotonic() + _TAKE_UP_S
+    row, _ = await read(store, run_id)
+    while idle := await undriven(store, [row]):
+        if clock.monotonic() >= until:
+            raise Stop(f"The database is in use, and {idle[run_id]}.", Exit.OUT_OF_REACH)
+        await clock.sleep(EVERY_S)
 
 
 def _approval(asked: _Asked) -> dict[str, str]:

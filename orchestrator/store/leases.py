@@ -3,7 +3,8 @@
 A lease divides the work; it is no proof of anything towards Azure (design 12).
 """
 
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Final
 
@@ -62,6 +63,14 @@ def holders(connection: Connection, besides: str) -> int:
     return int(found.scalar_one())
 
 
+def undriven(connection: Connection, grace: timedelta) -> Mapping[RunId, datetime | None]:
+    """Return the open runs that nobody has driven for so long, with when the last lease ended;
+    None: nobody ever had one."""
+    values = _ahead(connection, {"ttl": -grace})
+    found = connection.execute(_undriven(connection.dialect.name), values)
+    return {RunId(run_id): expires_at for run_id, expires_at in found}
+
+
 def held(connection: Connection, lease: Lease) -> bool:
     """Tell whether a lease is still this holder's, and keep it so until the transaction ends.
 
@@ -115,6 +124,18 @@ def _holders(dialect: str) -> Executable:
     nobody = _lease.c.holder.not_in((NOBODY, bindparam("besides", type_=_lease.c.holder.type)))
     live = _lease.c.expires_at > _after(dialect, _NOW[dialect])
     return select(func.count(_lease.c.holder.distinct())).where(nobody, live)
+
+
+@cache
+def _undriven(dialect: str) -> Executable:
+    run = schema.run
+    since = func.coalesce(_lease.c.expires_at, run.c.opened_at)
+    before = _after(dialect, bindparam("ttl", type_=_TTL[dialect]))
+    return (
+        select(run.c.id, _lease.c.expires_at)
+        .select_from(run.outerjoin(_lease, _lease.c.run_id == run.c.id))
+        .where(run.c.closed_at.is_(None), since <= before)
+    )
 
 
 def _after(dialect: str, ahead: ColumnElement[Any]) -> ColumnElement[Any]:

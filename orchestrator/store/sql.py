@@ -184,6 +184,10 @@ class SqlStore:
         """Give a lease back, if it is still ours."""
         await self._write(lambda c: leases.release(c, lease))
 
+    async def undriven(self, grace: timedelta) -> Mapping[RunId, datetime | None]:
+        """Name the open runs that nobody has driven for so long, and since when."""
+        return await self._read(lambda c: leases.undriven(c, grace))
+
     # ------------------------------------------------------------------ people, schedules
 
     async def ask(self, act: Act) -> None:

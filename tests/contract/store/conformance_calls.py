@@ -6,6 +6,7 @@ It plays nothing: `test_conformance_port.py` does, on both databases.
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 
 from orchestrator.domain.model import ActivityId, AttemptId, Freeze, RunId
@@ -113,6 +114,7 @@ CALLS: Final[Mapping[str, Call]] = {
         lost="Saved",
         late="Refused: already_open",
     ),
+    "undriven": reading(lambda s: s.store.undriven(timedelta(minutes=1)), {}, {"run-3": None}),
     "open_run_of": reading(lambda s: s.store.open_run_of("weekly"), None, "run-3"),
     "open_runs": reading(lambda s: s.store.open_runs(), ["run-1"], ["run-1", "run-3"]),
     "late_runs": reading(lambda s: s.store.late_runs(LATER), []),

@@ -43,6 +43,18 @@ async def test_an_expired_lease_is_taken_and_the_old_holder_can_do_nothing_with_
     assert await store.claim(RUN, "c", TTL) is None
 
 
+async def test_a_run_that_nobody_drives_is_named_after_the_grace_and_one_that_is_held_never(store):
+    await opened(store)
+    assert list(await store.undriven(timedelta(0))) == [RUN]
+    lease = await store.claim(RUN, "a", TTL)
+    assert await store.undriven(timedelta(0)) == {}
+    await store.release(lease)
+    assert await store.undriven(timedelta(minutes=1)) == {}
+    ended = (await store.undriven(timedelta(0)))[RUN]
+    assert ended is not None
+    assert ended.tzinfo is not None
+
+
 async def test_of_many_who_claim_one_gets_it(store):
     await opened(store)
     claims = await asyncio.gather(*(store.claim(RUN, f"d-{n}", TTL) for n in range(10)))
