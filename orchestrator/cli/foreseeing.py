@@ -4,7 +4,7 @@ configuration would change. They list Azure's VMs and start nothing."""
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -110,28 +110,39 @@ def _lines(configured: ConfiguredPlan, membership: Membership, foreseen: Forecas
             os = member.os or "no system told"
             yield f"    {member.name}  {os}  {member.region}  {member.resource_group}"
     yield from _left_out(configured, membership)
-    whole = f"about {spanned(foreseen.usual)}, with long installations {spanned(foreseen.careful)}"
+    usual = _about(foreseen.usual, foreseen.unstarted)
+    whole = f"{usual}, with long installations {_about(foreseen.careful, foreseen.left, '')}"
     deadline = spanned(foreseen.deadline)
     verdict = "fits" if foreseen.fits else "DOES NOT FIT"
     if foreseen.left:
-        yield f"  {counted(foreseen.left, 'VM finds', 'VMs find')} no window before the deadline"
+        late = counted(foreseen.left, "VM", "VMs")
+        yield f"  {late} would not be started before the deadline, with long installations"
     if configured.schedule is not None:
         yield f"  opened by its next fire, {foreseen.opens_at:%Y-%m-%d %H:%M}Z:"
     yield f"  altogether {whole}: it {verdict} into the deadline of {deadline}"
 
 
+def _about(span: timedelta, unstarted: int, word: str = "about ") -> str:
+    """Say how long; of what does not end before the deadline nobody knows more than that."""
+    return f"more than {spanned(span)}" if unstarted else f"{word}{spanned(span)}"
+
+
 def _summary(wave: WaveForecast) -> str:
     if not wave.vms:
         return "no VM"
+    if wave.unstarted == wave.vms:
+        return f"{counted(wave.vms, 'VM')}, not started before the deadline"
     bake = f", then bakes {spanned(wave.spec.bake)}" if wave.spec.bake else ""
     reboots = ", a restart of each counted" if wave.spec.staged is not None else ""
     when = ""
-    if wave.spec.hours.windows:
+    if wave.spec.hours.windows and not wave.unstarted:
         when = f", from {wave.begins:%Y-%m-%d %H:%M}Z to {wave.ends:%Y-%m-%d %H:%M}Z"
+    never = wave.left == wave.vms
+    long = "not started before the deadline" if never else _about(wave.careful, wave.left, "")
     return (
         f"{counted(wave.vms, 'VM')}, {wave.max_parallel} at once,"
         f" {counted(wave.allowed, 'failure')} allowed,"
-        f" about {spanned(wave.usual)} (long: {spanned(wave.careful)}){when}{reboots}{bake}"
+        f" {_about(wave.usual, wave.unstarted)} (long: {long}){when}{reboots}{bake}"
     )
 
 

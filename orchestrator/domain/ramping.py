@@ -21,9 +21,14 @@ def steps(ramp: Sequence[Share], vms: int) -> tuple[int, ...]:
 
 def at_once(wave: Wave, good: int) -> int:
     """Return how many VMs of a wave may be in flight when so many of it have ended well."""
+    return step_at(wave.ramp, good) or wave.max_parallel or 1
+
+
+def step_at(ramp: Sequence[int], good: int) -> int | None:
+    """Return the step that a ramp is at when so many have ended well; None: it is behind."""
     needed = 0
-    for step in wave.ramp:
+    for step in ramp:
         needed += step
         if good < needed:
             return step
-    return wave.max_parallel or 1
+    return None

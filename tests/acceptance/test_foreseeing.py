@@ -51,6 +51,19 @@ def test_a_plan_names_who_is_in_it_who_is_not_and_how_long_it_takes(tmp_path):
         assert on.installations() == {}
 
 
+def test_a_plan_that_does_not_fit_says_so_without_a_window_and_without_a_figure_too_small(tmp_path):
+    short = PLAN.replace("  waves:", "  deadline: 1h\n  waves:").replace("bake: 24h", "bake: 30m")
+    with staged(tmp_path, FLEET, short, 600) as on:
+        lines = on.run("plan", "monthly").stdout.splitlines()
+        assert "long: not started before the deadline" in "".join(lines)
+        assert lines[-2].endswith(
+            "would not be started before the deadline, with long installations"
+        )
+        assert "with long installations more than 1h" in lines[-1]
+        assert lines[-1].endswith("it DOES NOT FIT into the deadline of 1h")
+        assert "long: 0s" not in "".join(lines)
+
+
 def test_a_plan_that_is_not_there_is_named_with_what_is(tmp_path):
     with staged(tmp_path, FLEET, PLAN, 600) as on:
         done = on.run("plan", "montly")

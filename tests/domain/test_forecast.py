@@ -9,7 +9,9 @@ from orchestrator.domain.durations import Durations, Lasted
 from orchestrator.domain.forecast import forecast as foreseen
 from orchestrator.domain.model import (
     Freeze,
+    GroupLimit,
     Hours,
+    Limits,
     PlanSpec,
     Reboot,
     Selection,
@@ -187,6 +189,46 @@ def test_vms_that_find_no_window_before_the_deadline_are_counted_and_nothing_fit
     found = forecast(plan, vms, all_lasting(90 * MINUTE), opens_at=NOON)
     assert found.left == 3
     assert not found.fits
+
+
+@pytest.mark.parametrize("hours", [Hours(), NIGHT], ids=["without a window", "with one"])
+def test_what_does_not_fit_is_as_long_as_the_deadline_and_every_later_wave_is_left_over(hours):
+    waves = (a_wave(max_parallel=Share(count=1), hours=hours), a_wave("after", hours=hours))
+    plan, eight = a_plan(*waves, deadline=12 * HOUR), tuple(map(a_vm, range(20)))
+    found = forecast(plan, members(eight, eight), all_lasting(90 * MINUTE), opens_at=NOON)
+    assert found.careful >= found.usual >= plan.deadline
+    assert 0 < found.waves[0].unstarted <= found.waves[0].left < 20
+    assert (found.waves[1].unstarted, found.waves[1].left) == (20, 20)
+    assert not found.fits
+
+
+STRICT = Tolerance(count=1, strict=True)
+
+
+@pytest.mark.parametrize(
+    ("wave", "whole", "rounds"),
+    [
+        ({"allow_failures": STRICT}, {}, 4),
+        ({}, {"allow_failures": STRICT}, 4),
+        ({}, {"limits": Limits(in_flight=4)}, 2),
+        ({}, {"limits": Limits(per=(GroupLimit(kind="subscription", most=Share(count=1)),))}, 8),
+        ({}, {"limits": Limits(per=(GroupLimit(kind="zone", most=Share(count=1)),))}, 1),
+        ({"ramp": (Share(count=1), Share(count=8))}, {}, 2),
+    ],
+    ids=["strict", "strict run", "in_flight", "subscription", "no group", "ramp"],
+)
+def test_what_bounds_a_run_bounds_what_is_foreseen(wave, whole, rounds):
+    plan = a_plan(a_wave(max_parallel=Share(count=8), **wave), **whole)
+    found = forecast(plan, members(tuple(map(a_vm, range(8)))), all_lasting(20 * MINUTE))
+    assert found.usual.total_seconds() == about(rounds * 20 * MINUTE)
+
+
+def test_a_limit_of_a_group_holds_its_own_vms_alone():
+    limits = Limits(per=(GroupLimit(kind="subscription_region", most=Share(count=1)),))
+    plan = a_plan(a_wave(max_parallel=Share(count=8)), limits=limits)
+    spread = tuple(a_vm(n, region=f"region-{n % 4}") for n in range(8))
+    found = forecast(plan, members(spread), all_lasting(20 * MINUTE))
+    assert found.usual.total_seconds() == about(2 * 20 * MINUTE)
 
 
 def test_a_vm_moves_when_it_is_in_another_wave_than_before():
