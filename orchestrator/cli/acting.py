@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from orchestrator.cli.exits import Stop
-from orchestrator.cli.options import config_option
+from orchestrator.cli.options import because_option, config_option
 from orchestrator.cli.wishing import Wish, brake, carry_out
 from orchestrator.config.durations import read_some
 from orchestrator.config.problems import Wrong
@@ -16,7 +16,6 @@ from orchestrator.domain.record import ActKind, Resolution
 
 run_argument = click.argument("run", required=False)
 words_argument = click.argument("run_and_vms", nargs=-1, metavar="[RUN] [VM]...")
-because_option = click.option("--because", required=True, help="Why: it is written down.")
 perhaps_because = click.option("--because", default="", help="Why: it is written down.")
 wave_option = click.option("--wave", help="Only VMs of this wave.")
 code_option = click.option("--reason", "code", help="Only VMs with this reason code.")

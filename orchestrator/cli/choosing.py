@@ -61,6 +61,14 @@ async def run_and_vms(store: Store, words: Sequence[str]) -> tuple[RunId, tuple[
     return run_id, tuple(VmId(name.lower()) for name in names)
 
 
+async def wave_named(store: Store, run_id: RunId, name: str) -> None:
+    """Make sure that a run has a wave of this name. Raises `Stop`."""
+    names = [str(row["wave"]) for row in await store.rows("v_waves", run_id=run_id)]
+    if name not in names:
+        message = f"Run {run_id} has no wave {name}. There are: {', '.join(names)}."
+        raise Stop(message)
+
+
 def open_ones(rows: Sequence[Row]) -> list[RunId]:
     """Return the ids of the rows of `v_runs` that are not closed."""
     return [RunId(row["run_id"]) for row in rows if row["closed_at"] is None]

@@ -21,12 +21,12 @@ from orchestrator.cli.viewing import view_of
 from orchestrator.clock import WallClock
 from orchestrator.config.settings import Access
 from orchestrator.domain.gating import described
-from orchestrator.domain.model import VmId
+from orchestrator.domain.model import RunStatus, VmId
 from orchestrator.domain.operation import Operation
 from orchestrator.domain.standing import Standing, standing
 from orchestrator.domain.states import Ended
 from orchestrator.domain.view import RunView
-from orchestrator.domain.waits import Hold, way_back
+from orchestrator.domain.waits import Hold, goes_on, way_back
 from orchestrator.domain.words import counted
 from orchestrator.ports import Store
 
@@ -89,6 +89,8 @@ async def _of_run(store: Store, view: RunView) -> Sequence[str]:
     latest = max(told, key=itemgetter("seq"), default=None)
     since = f" since {latest['at'][:16]}Z by {latest['actor']}" if latest else ""
     lines = [f"run {run.id} is {run.status}{since}{_because(run.reason)}"]
+    if run.status in {RunStatus.PAUSED, RunStatus.HALTED}:
+        lines.append(f"      ends: {goes_on(run.id)}")
     if run.quarantine is not None:
         lines += [f"  {run.quarantine.reason}", f"      ends: {way_back(run.id)}"]
     for wave in view.waves.values():

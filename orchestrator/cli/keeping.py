@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from orchestrator.cli.exits import Exit, Stop
-from orchestrator.cli.options import config_option
+from orchestrator.cli.options import because_option, config_option
 from orchestrator.cli.sessions import access_of, actor, log, through_the_door
 from orchestrator.cli.text import say
 from orchestrator.clock import WallClock
@@ -110,7 +110,7 @@ def backup(target: Path, config: Path, *, force: bool) -> int:
 
 @db.command()
 @config_option
-@click.option("--because", required=True, help="Why: it is written down.")
+@because_option
 def confirm(config: Path, because: str) -> int:
     """End safe mode: you have looked at what the database may have forgotten.
 

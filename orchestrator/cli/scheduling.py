@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from orchestrator.cli.exits import Exit, Stop
-from orchestrator.cli.options import config_option
+from orchestrator.cli.options import because_option, config_option
 from orchestrator.cli.sessions import access_of, actor, log, through_the_door
 from orchestrator.cli.steered import steered
 from orchestrator.cli.text import say
@@ -18,8 +18,6 @@ from orchestrator.config.azure_words import read_instant
 from orchestrator.config.problems import Wrong
 from orchestrator.config.settings import Access, Settings
 from orchestrator.store.trouble import DatabaseBusyError
-
-because_option = click.option("--because", required=True, help="Why: it is written down.")
 
 
 @click.group()

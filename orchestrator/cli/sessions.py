@@ -27,7 +27,7 @@ from orchestrator.store.trouble import DatabaseBusyError
 if TYPE_CHECKING:
     from orchestrator.http.client import Declined
 
-LIFT = "`orchestrator resume --all` lifts it."
+LIFT = '`orchestrator resume --all --because "…"` lifts it.'
 """What a person can do about the fleet-wide halt."""
 _MOST_WARNED = 10
 """More of what is wrong elsewhere would hide what the command has to say."""

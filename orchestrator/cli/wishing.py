@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
-from orchestrator.cli.choosing import run_and_vms, run_only
+from orchestrator.cli.choosing import run_and_vms, run_only, wave_named
 from orchestrator.cli.exits import Exit, Stop
 from orchestrator.cli.sessions import access_of, actor, log, reading, through_the_door
 from orchestrator.cli.steered import steered
@@ -92,6 +92,8 @@ async def _as_act(store: Store, wish: Wish) -> Act:
             raise Stop("Name VMs, or a wave with --wave: nothing is skipped by leaving both out.")
     else:
         run_id, vms = await run_only(store, wish.words), ()
+    if wish.wave is not None:
+        await wave_named(store, run_id, wish.wave)
     return Act(
         id=str(uuid4()),
         run_id=run_id,

@@ -24,6 +24,7 @@ from orchestrator.domain.states import (
 )
 from orchestrator.domain.view import RunView
 from orchestrator.domain.waits import Hold, holds, way_back
+from orchestrator.domain.words import command
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,12 +80,13 @@ def _next(view: RunView, op: Operation) -> Iterator[Hold]:
 
 def _rest(view: RunView, op: Operation) -> Iterator[Hold]:
     """Say what could still be done about an operation that goes nowhere by itself."""
-    act = f"{view.run.id} {op.target.name}"
+    run, name = view.run.id, op.target.name
     match op.state:
         case NeedsHuman(why=why):
-            ends = f'orchestrator resolve {act} --as succeeded|failed|not-started --because "…"'
+            ends = command("resolve", run, name, "--as", "succeeded")
+            ends = f"{ends} (or --as failed, or --as not-started)"
         case Failed(why=why):
-            ends = f'orchestrator retry {act} --because "…"'
+            ends = command("retry", run, name)
         case Skipped(why=why) if why.code == "quarantined":
             ends = f"in a new run: {way_back(view.run.id)}"
         case Skipped(why=why):

@@ -16,7 +16,7 @@ from orchestrator.domain.states import Queued, RebootQueued, Why
 from orchestrator.domain.traits import is_held
 from orchestrator.domain.view import RunView
 from orchestrator.domain.window import of_restarts
-from orchestrator.domain.words import counted
+from orchestrator.domain.words import command, counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ def holds(view: RunView, op: Operation, now: datetime) -> Iterator[Hold]:
     restarted, what comes first in the plan first; at least one."""
     found = False
     own = _restart_s if isinstance(op.state, RebootQueued) else _its_own
-    for each in (*_run_s(view), *_group_s(view, op), *_wave_s(view, op), *own(view, op, now)):
+    for each in (*_run_s(view), *_group_s(view, op), *_wave_s(view, op, now), *own(view, op, now)):
         found = True
         yield each
     if not found:
@@ -59,20 +59,25 @@ _TURN = Hold(
 
 def way_back(run_id: RunId) -> str:
     """Return the command that starts what a run has held back."""
-    return f'orchestrator retry {run_id} --reason quarantined --because "…"'
+    return command("retry", run_id, "--reason", "quarantined")
+
+
+def goes_on(run_id: RunId) -> str:
+    """Return the command that lets a paused or halted run go on."""
+    return command("resume", run_id)
 
 
 def _run_s(view: RunView) -> Iterator[Hold]:
     """Say what holds the whole run."""
     run, safe, brake = view.run, view.safe_mode, view.brake
     if safe is not None:
-        yield Hold(code="safe_mode", text=safe.text, ends="orchestrator db confirm")
+        yield Hold(code="safe_mode", text=safe.text, ends=command("db", "confirm"))
     if brake is not None:
-        yield Hold(code="halted_all", text=brake.text, ends="orchestrator resume --all")
+        yield Hold(code="halted_all", text=brake.text, ends=command("resume", "--all"))
     if run.status is not RunStatus.OPEN:
         reason = f": {run.reason}" if run.reason else ""
         lasting = run.status in {RunStatus.PAUSED, RunStatus.HALTED}
-        ends = f"orchestrator resume {run.id}" if lasting else "never: the run starts nothing more"
+        ends = goes_on(run.id) if lasting else "never: the run starts nothing more"
         yield Hold(code=f"run_{run.status}", text=f"the run is {run.status}{reason}", ends=ends)
 
 
@@ -84,38 +89,44 @@ def _group_s(view: RunView, op: Operation) -> Iterator[Hold]:
         yield Hold(code="quarantined", text=group.reason, ends=ends)
 
 
-def _wave_s(view: RunView, op: Operation) -> Iterator[Hold]:
+def _wave_s(view: RunView, op: Operation, now: datetime) -> Iterator[Hold]:
     """Say what holds the operation's wave."""
     current, wave = current_wave(view), view.waves[op.wave]
     if current is not None and current.position < wave.position:
-        text = f"wave {wave.spec.name} comes after wave {current.spec.name}{_until(current)}"
+        text = f"wave {wave.spec.name} comes after wave {current.spec.name}{_until(current, now)}"
         yield Hold(code="wave_before", text=text, ends=f"when wave {current.spec.name} has passed")
     elif wave.status is not WaveStatus.OPEN:
         why = wave.reason or next(gating.described(wave), "")
         reason = f": {why}" if why else ""
         text = f"wave {wave.spec.name} is {wave.status}{reason}"
-        yield Hold(code=f"wave_{wave.status}", text=text, ends=_ends_of(view, wave))
+        yield Hold(code=f"wave_{wave.status}", text=text, ends=_ends_of(view, wave, now))
 
 
-def _ends_of(view: RunView, wave: Wave) -> str:
+def _ends_of(view: RunView, wave: Wave, now: datetime) -> str:
     match wave.status:
         case WaveStatus.PENDING if wave.spec.before:
             return "when its gates have been green for their time"
         case WaveStatus.PENDING:
             return "by itself, when the daemon that drives the run opens the wave"
         case WaveStatus.AWAITING_APPROVAL:
-            return f'orchestrator approve {view.run.id} --wave "{wave.spec.name}"'
-        case WaveStatus.BAKING if wave.baking_until is not None:
+            return command("approve", view.run.id, "--wave", wave.spec.name)
+        case WaveStatus.BAKING if wave.baking_until is not None and wave.baking_until > now:
             return f"at {wave.baking_until:%Y-%m-%d %H:%M}Z: nothing of the wave starts any more"
+        case WaveStatus.BAKING if wave.spec.check:
+            return "when its gates have been green for their time: nothing of it starts any more"
         case WaveStatus.HALTED:
-            return f"orchestrator resume {view.run.id}"
+            return goes_on(view.run.id)
         case _:
             return "never: nothing of the wave starts any more"
 
 
-def _until(wave: Wave) -> str:
-    baking = wave.status is WaveStatus.BAKING and wave.baking_until is not None
-    return f", which bakes until {wave.baking_until:%Y-%m-%d %H:%M}Z" if baking else ""
+def _until(wave: Wave, now: datetime) -> str:
+    """Say what a wave still waits for of which every VM is settled."""
+    if wave.status is not WaveStatus.BAKING or wave.baking_until is None:
+        return ""
+    if wave.baking_until > now:
+        return f", which bakes until {wave.baking_until:%Y-%m-%d %H:%M}Z"
+    return ", which waits for its gates" if wave.spec.check else ""
 
 
 def _its_own(view: RunView, op: Operation, now: datetime) -> Iterator[Hold]:

@@ -12,7 +12,7 @@ from orchestrator.domain.record import Act, ActKind, Change, Fact, Move
 from orchestrator.domain.rollout import current_wave
 from orchestrator.domain.states import Preparing, Queued, RebootQueued, Why
 from orchestrator.domain.view import RunView
-from orchestrator.domain.words import counted
+from orchestrator.domain.words import command, counted
 
 _STEERABLE = {RunStatus.OPEN, RunStatus.PAUSED, RunStatus.HALTED}
 _BEHIND = {WaveStatus.PASSED, WaveStatus.SKIPPED}
@@ -38,7 +38,10 @@ def approve(view: RunView, act: Act, now: datetime) -> tuple[Change, str]:
         approved_by=act.actor,
     )
     why = Why("by_approve", act.because or f"approved by {act.actor}")
-    return _waved(view, after, "wave.approved", why, act, now), f"wave {name} is approved"
+    said = f"wave {name} is approved"
+    if view.run.status is not RunStatus.OPEN:
+        said += f"; the run is {view.run.status}: {command('resume', view.run.id)} lets it go on"
+    return _waved(view, after, "wave.approved", why, act, now), said
 
 
 def adjust(view: RunView, act: Act, now: datetime) -> tuple[Change, str]:

@@ -1,5 +1,6 @@
 """Small words for sentences: counts and spans as people say them."""
 
+import shlex
 from datetime import timedelta
 from typing import Final
 
@@ -19,3 +20,9 @@ def spanned(span: timedelta) -> str:
         if number:
             parts.append(f"{number}{unit}")
     return " ".join(parts) or "0s"
+
+
+def command(*words: str) -> str:
+    """Say an act as it can be pasted into a shell, but for its reason: `orchestrator halt --all
+    --because "…"`. A run may be called anything."""
+    return f'{shlex.join(("orchestrator", *words))} --because "…"'

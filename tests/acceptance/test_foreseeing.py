@@ -112,7 +112,7 @@ def test_a_halted_run_explains_itself_and_each_of_its_vms(tmp_path):
         assert lines[0].startswith(f"run {run_id} is paused since 20")
         assert lines[0].endswith(": lunch")
         assert "  1 VM queued: the run is paused: lunch" in lines
-        assert f"      ends: orchestrator resume {run_id}" in lines
+        assert f'      ends: orchestrator resume {run_id} --because "…"' in lines
         one = on.run("explain", run_id, "two").stdout.splitlines()
         assert one[0].startswith(f"two (wave broad of run {run_id}) is queued since ")
         assert any("wave broad comes after wave canary, which bakes until" in line for line in one)

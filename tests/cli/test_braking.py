@@ -175,12 +175,34 @@ def test_halting_all_twice_says_who_was_first(folder, capsys):
         (("halt", "nightly"), "There is no run nightly. Open: run-1."),
         (("status", "nightly"), "there is no run nightly."),
         (("retry", "vm-9"), "Run run-1 has no VM vm-9."),
+        (("skip", "--wave", "wave-9"), "Run run-1 has no wave wave-9. There are: wave-0"),
+        (("approve", "--wave", "wave-9"), "Run run-1 has no wave wave-9."),
     ],
 )
 def test_who_names_no_run_or_vm_is_told_what_there_is(folder, capsys, words, said):
     because = () if words[0] == "status" else ("--because", "x")
     assert run([*words, *configured(folder, PLAN), *because]) == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [("halt",), ("halt", "--all"), ("resume",), ("db", "confirm")])
+@pytest.mark.parametrize("because", ["", "  "])
+def test_an_empty_reason_is_refused(folder, capsys, words, because):
+    assert run([*words, *configured(folder, PLAN), "--because", because]) == 2
+    assert "say why" in capsys.readouterr().err
+    assert not [each for each in events(folder) if each[0] in {"act.asked", "fleet.halted"}]
+
+
+def test_explain_of_a_halted_run_whose_vms_have_all_ended_says_what_ends_the_halt(folder, capsys):
+    async def halt(store):
+        lease = await store.claim(RunId("run-1"), "daemon-a", TTL)
+        halted = grown(a_run(), status=RunStatus.HALTED, reason="2 bad")
+        await store.record(lease, Change(run=halted, facts=(a_fact("run.halted"),)))
+
+    with_store(folder, halt)
+    assert run(["explain", *configured(folder, PLAN)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1] == '      ends: orchestrator resume run-1 --because "…"'
 
 
 def test_status_of_a_run_says_why_vms_wait(folder, capsys):

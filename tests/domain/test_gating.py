@@ -106,7 +106,9 @@ def test_an_approval_that_does_not_come_pauses_the_run_and_a_resume_waits_anew()
     on.act(ActKind.RESUME)
     assert on.go(59) == []
     assert on.go(1) == [PauseRun]
-    on.act(ActKind.APPROVE)  # paused as it is
+    said = on.act(ActKind.APPROVE)  # paused as it is
+    resume = f'orchestrator resume {on.view.run.id} --because "…"'
+    assert said == f"wave canary is approved; the run is paused: {resume} lets it go on"
     on.act(ActKind.RESUME)
     assert on.go() == [OpenWave]
 

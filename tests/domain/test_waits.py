@@ -1,10 +1,11 @@
 """Why VMs wait: one sentence each, and none for what does not wait."""
 
+import shlex
 from dataclasses import replace
 from datetime import timedelta
 
 from orchestrator.domain.gate import Approval, GateStand, Moment
-from orchestrator.domain.model import AttemptId, RunStatus, Tracking, WaveStatus
+from orchestrator.domain.model import AttemptId, RunId, RunStatus, Tracking, WaveStatus
 from orchestrator.domain.record import Brake
 from orchestrator.domain.states import NeedsHuman, Preparing, Queued, Submitting, Wait, Why
 from orchestrator.domain.view import RunView
@@ -66,7 +67,7 @@ def test_a_wave_at_its_door_says_whom_or_which_gate_it_waits_for_and_what_ends_i
     view.waves[1] = replace(view.waves[1], **asked)
     (hold,) = [each for each in holds(view, op, NOW) if each.code == "wave_awaiting_approval"]
     assert hold.text == "wave broad is awaiting_approval: waits for on-call"
-    assert hold.ends == 'orchestrator approve monthly-1 --wave "broad"'
+    assert hold.ends == 'orchestrator approve monthly-1 --wave broad --because "…"'
     stands = tuple(
         GateStand(moment=Moment.BEFORE, number=n, green=n == 1, since=EPOCH, said=said)
         for n, said in ((1, "status 200"), (2, "status 503, not 200"))
@@ -76,6 +77,26 @@ def test_a_wave_at_its_door_says_whom_or_which_gate_it_waits_for_and_what_ends_i
     (hold,) = [each for each in holds(view, op, NOW) if each.code == "wave_pending"]
     assert "gate https://two.example/ is red since 2026-01-01 00:00Z: status 503" in hold.text
     assert hold.ends == "when its gates have been green for their time"
+
+
+def test_a_command_that_ends_a_wait_can_be_pasted_whatever_the_run_and_the_wave_are_called():
+    view = a_view(waves=((a_wave("the rest; all"), 1),))
+    view.run = replace(view.run, id=RunId("patch 'em-1"), status=RunStatus.PAUSED)
+    view.waves[1] = replace(view.waves[1], status=WaveStatus.AWAITING_APPROVAL)
+    (op,) = view.ops.values()
+    found = {hold.code: shlex.split(hold.ends) for hold in holds(view, op, NOW)}
+    because = ["--because", "…"]
+    assert found["run_paused"] == ["orchestrator", "resume", "patch 'em-1", *because]
+    approved = ["orchestrator", "approve", "patch 'em-1", "--wave", "the rest; all", *because]
+    assert found["wave_awaiting_approval"] == approved
+
+
+def test_a_wave_whose_bake_is_over_or_that_has_none_waits_for_its_gates_and_not_for_the_past():
+    view = a_view(waves=((a_wave("one", check=(a_gate("one"),)), 1), (a_wave("two"), 2)))
+    view.waves[1] = replace(view.waves[1], status=WaveStatus.BAKING, baking_until=EPOCH)
+    assert waits(view, NOW)["wave two comes after wave one, which waits for its gates"] == 2
+    (hold,) = holds(view, next(iter(view.ops.values())), NOW)
+    assert hold.ends.startswith("when its gates have been green for their time")
 
 
 def test_a_ramp_holds_back_with_the_step_that_holds_now():
