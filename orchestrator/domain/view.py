@@ -154,6 +154,15 @@ class RunView:
         else:
             self._lanes.hold(lane, until)
 
+    def rewind(self, by: timedelta) -> None:
+        """Bring back what was planned, after the wall clock was set back by so much."""
+        for vm, watch in self.watches.items():
+            self.watches[vm] = replace(watch, next_at=watch.next_at - by)
+        self._lanes.let_go()
+        self._ready.let_go()
+        for op in self.ops.values():
+            self._schedule(op)
+
     def take(self, vm: VmId) -> None:
         """Put an operation into the engine's hand."""
         lane = self.lane(vm)

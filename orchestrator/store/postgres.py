@@ -84,7 +84,10 @@ class Sessions:
             "timeout": _CONNECT_SECONDS,
             "command_timeout": command_timeout,
         }
-        options: dict[str, Any] = {"isolation_level": "REPEATABLE READ"} if snapshot else {}
+        # Named, since a server may have a default of its own. Who writes waits for a lock and must
+        # then see what was committed before it came free.
+        level = "REPEATABLE READ" if snapshot else "READ COMMITTED"
+        options: dict[str, Any] = {"isolation_level": level}
         options |= {"connect_args": connect, "pool_size": size, "max_overflow": 0}
         options["hide_parameters"] = True  # signed URLs are among them
         try:
