@@ -21,6 +21,8 @@ _ALWAYS: Final = {
     # Tables of one row are never analysed, so a statement that joins two of them looks dear enough
     # to be compiled: a third of a second for each intent.
     "jit": "off",
+    # An intent must be on disk before its request is sent, whatever the server's default.
+    "synchronous_commit": "on",
 }
 _LIMITS: Final = {
     "idle_in_transaction_session_timeout": str(STATEMENT_SECONDS * 1000),

@@ -221,6 +221,19 @@ async def test_a_server_compiles_none_of_our_statements(migrated_postgres_url):
     await database.close()
 
 
+async def test_a_commit_waits_for_the_disk_whatever_the_server_likes(migrated_postgres_url):
+    database = Database(parse(migrated_postgres_url))
+    asked = "SELECT current_database()"
+    name = await database.read(lambda c: c.exec_driver_sql(asked).scalar())
+    likes = f"ALTER DATABASE \"{name}\" SET synchronous_commit = off"
+    await database.write(lambda c: c.exec_driver_sql(likes))
+    await database.close()
+    fresh = Database(parse(migrated_postgres_url))
+    shown = await fresh.write(lambda c: c.exec_driver_sql("SHOW synchronous_commit").scalar())
+    assert shown == "on"
+    await fresh.close()
+
+
 async def test_a_server_knows_how_large_a_run_is_as_soon_as_it_is_open(migrated_postgres_url):
     fleet = [an_operation("run-1", f"vm-{number}") for number in range(1_000)]
     known = "SELECT reltuples::int FROM pg_class WHERE relname = 'operation'"
