@@ -55,7 +55,7 @@ class Writer:
         self._jobs: deque[_Job[Any]] = deque()
         self._wake = asyncio.Event()
         self._closing = False
-        self._slow: set[str] = set()
+        self._slow = ""
         """The kind of unit that took too long when it was last repeated alone."""
         self._loop: asyncio.AbstractEventLoop | None = None
         """Asked for once: that costs a system call each time."""
@@ -112,15 +112,15 @@ class Writer:
         long the last time come last."""
         gone: StoreUnavailableError | None = None
         slow = 0
-        for job in sorted(group, key=lambda job: _kind(job) in self._slow):
+        for job in sorted(group, key=lambda job: _kind(job) == self._slow):
             if gone is not None:
                 _fail(job, StoreUnavailableError(str(gone)))
                 continue
             try:
                 (value,), seconds = await self._commit([job.unit])
             except StoreUnavailableError as error:
-                slow += isinstance(error, StoreSlowError)
-                self._slow = {_kind(job)} if isinstance(error, StoreSlowError) else self._slow
+                if isinstance(error, StoreSlowError):
+                    slow, self._slow = slow + 1, _kind(job)
                 if slow >= MOST_SLOW or not isinstance(error, StoreSlowError):
                     gone = error
                 _fail(job, error)

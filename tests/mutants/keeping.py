@@ -115,7 +115,7 @@ MUTANTS: Final = (
         (
             Edit(
                 _WRITER,
-                "        for job in sorted(group, key=lambda job: _kind(job) in self._slow):\n",
+                "        for job in sorted(group, key=lambda job: _kind(job) == self._slow):\n",
                 "        for job in group[:1]:\n",
             ),
         ),

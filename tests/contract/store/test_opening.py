@@ -225,7 +225,7 @@ async def test_a_commit_waits_for_the_disk_whatever_the_server_likes(migrated_po
     database = Database(parse(migrated_postgres_url))
     asked = "SELECT current_database()"
     name = await database.read(lambda c: c.exec_driver_sql(asked).scalar())
-    likes = f"ALTER DATABASE \"{name}\" SET synchronous_commit = off"
+    likes = f'ALTER DATABASE "{name}" SET synchronous_commit = off'
     await database.write(lambda c: c.exec_driver_sql(likes))
     await database.close()
     fresh = Database(parse(migrated_postgres_url))

@@ -130,7 +130,7 @@ async def test_a_kind_of_unit_that_took_too_long_comes_last_the_next_time(writer
     def quick(_connection):
         order.append("quick")
 
-    writer._slow = {slow.__qualname__}
+    writer._slow = slow.__qualname__
     tasks = await waiting(writer, slow, quick)
     await running(*tasks)
     assert order[-2:] == ["quick", "slow"]
