@@ -3,6 +3,10 @@
 import asyncio
 import time
 from datetime import UTC, datetime
+from typing import Final
+
+_STEADY: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+"""Goes on while the machine is suspended: an intent that slept through the night is too old."""
 
 
 class WallClock:
@@ -13,8 +17,8 @@ class WallClock:
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """Return seconds on a clock that never jumps."""
-        return time.monotonic()
+        """Return seconds on a clock that is never set, and counts those of a suspended machine."""
+        return time.clock_gettime(_STEADY)
 
     async def sleep(self, seconds: float) -> None:
         """Wait that long."""

@@ -305,6 +305,8 @@ class Daemon:
                 day = clock.now().date()
             except (StoreUnavailableError, Wrong) as error:
                 parts.observer.troubled("freezes", str(error))
+            except Exception as error:  # noqa: BLE001 - a bug here must not end what runs already
+                parts.observer.crashed("freezes", error)
 
     async def _measure_lag(self) -> None:
         """Notice when something holds the loop: a sleep that ends late was kept waiting."""

@@ -233,6 +233,11 @@ class StoreUnavailableError(OutOfReachError):
     """The database does not answer or refuses to write. The message is for people."""
 
 
+class StoreSlowError(StoreUnavailableError):
+    """The database did not get this one done in time, or something was in its way; others may
+    fare better."""
+
+
 class DamagedError(OutOfReachError):
     """Rows of a run are not what was written: its file was damaged, or somebody changed them. Only
     this run is out of reach. The message is for people."""

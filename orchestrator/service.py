@@ -1,7 +1,7 @@
 """What a person or a schedule may ask: open a run, steer it. It writes rows; the run's driver
 applies them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -10,11 +10,11 @@ from hashlib import sha256
 from orchestrator.domain.choosing import chosen
 from orchestrator.domain.durations import PAST, Durations
 from orchestrator.domain.inventory import Machine, scopes
-from orchestrator.domain.model import Order, PlanSpec, Run, RunId, Selection, VmId
+from orchestrator.domain.model import Order, PlanSpec, Run, RunId, Selection, VmId, WaveSpec
 from orchestrator.domain.operation import Operation
-from orchestrator.domain.record import Act, ActKind, Brake, Emergency, Fact, Fire, Rest
+from orchestrator.domain.record import Act, ActKind, Brake, Emergency, Fact, Fire, Rest, Snapshot
 from orchestrator.domain.rollout import current_wave
-from orchestrator.domain.states import Ended, Failed, Skipped, Why
+from orchestrator.domain.states import Ended, Failed, Skipped, Succeeded, Why
 from orchestrator.domain.traits import is_held
 from orchestrator.domain.view import RunView
 from orchestrator.domain.waves import Membership, Opening, Origin, open_run, resolve
@@ -183,7 +183,7 @@ class Service:
         if act.kind is ActKind.RETRY:
             behind = _behind(RunView(snapshot), act)
             if behind:
-                return opens_none or await self._retry_anew(snapshot.run, act, behind)
+                return opens_none or await self._retry_anew(snapshot, act, behind)
         await self._store.ask(act)
         return Asked(act=act)
 
@@ -230,8 +230,11 @@ class Service:
             return f"the schedule of {plan} is enabled again"
         return f"nothing to do: the schedule of {plan} is not disabled"
 
-    async def _retry_anew(self, run: Run, act: Act, vms: tuple[VmId, ...]) -> Opened | NotOpened:
+    async def _retry_anew(
+        self, snapshot: Snapshot, act: Act, vms: tuple[VmId, ...]
+    ) -> Opened | NotOpened:
         """Open a run for a retry. Its id comes from the act's: the same act twice is one run."""
+        run = snapshot.run
         run_id = RunId(f"{run.id}-retry-{sha256(act.id.encode()).hexdigest()[:8]}")
         with suppress(LookupError):
             there = await self._store.load(run_id)
@@ -241,15 +244,8 @@ class Service:
         if not free:
             where = ", ".join(sorted(set(held.values())))
             return NotOpened(code="in_other_run", reason=f"they are being patched in {where}")
-        wave = replace(
-            run.plan.waves[-1],
-            name="retry",
-            select=Selection(ids=free),
-            exclude=Selection(),
-            approve=None,  # a retry is a person's word already
-        )
         return await self.open(
-            replace(run.plan, waves=(wave,)),
+            replace(run.plan, waves=_waves_again(snapshot, free)),
             config_hash=run.config_hash,
             opened_by=act.actor,
             anew=Anew(parent=run.id, run_id=run_id),
@@ -278,6 +274,25 @@ async def machines_of(
         listed = await arm.list_machines(scope.subscription, scope.resource_group)
         machines |= {machine.vm_id: machine for machine in listed}
     return tuple(machines.values())
+
+
+def _waves_again(snapshot: Snapshot, vms: Collection[VmId]) -> tuple[WaveSpec, ...]:
+    """Return the waves of a run with just these VMs, each under the rules of its own wave: its
+    hours, its reboots, its gates. A retry is a person's word already, so nobody is asked again."""
+    chosen: dict[int, list[VmId]] = {}
+    for op in snapshot.operations:
+        if op.target.vm_id in vms:
+            chosen.setdefault(op.wave, []).append(op.target.vm_id)
+    return tuple(
+        replace(
+            wave.spec,
+            select=Selection(ids=tuple(chosen[wave.position])),
+            exclude=Selection(),
+            approve=None,
+        )
+        for wave in snapshot.waves
+        if wave.position in chosen
+    )
 
 
 def _facts(rows: Opening, membership: Membership, emergency: Emergency | None) -> Sequence[Fact]:
@@ -310,4 +325,5 @@ def _behind(view: RunView, act: Act) -> tuple[VmId, ...]:
 
 
 def _was_held(op: Operation) -> bool:
-    return isinstance(op.state, Skipped) and op.state.why.code == "quarantined"
+    """Tell whether a VM was held back: not started, or patched and not restarted."""
+    return isinstance(op.state, Skipped | Succeeded) and op.state.why.code == "quarantined"

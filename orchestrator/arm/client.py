@@ -322,6 +322,9 @@ class ArmClient:
             return _NoToken(str(error))
         except TimeoutError:
             return _NoToken("no token came in time", in_time=False)
+        except Exception as error:  # noqa: BLE001 - a bug, and it is certain that nothing was sent
+            self._observer.crashed("token", error)
+            return _NoToken("the credential failed in a way of its own; see the log")
 
     def _signed(self, request: Request, token: str) -> Request:
         """Add what every request carries: messages come in the language whose words `wire.py`

@@ -118,11 +118,12 @@ class CachedTokens:
         token = self._good_for(LAST)
         if token is not None:
             return token
-        if self._renewal is not None:
-            await asyncio.wait({self._renewal})
-            if self._renewal.cancelled():
+        renewal = self._renewal  # meanwhile another caller may begin the next one
+        if renewal is not None:
+            await asyncio.wait({renewal})
+            if renewal.cancelled():
                 raise TokenUnavailableError("the credential was closed")
-            self._renewal.result()
+            renewal.result()
         token = self._good_for(timedelta(0))
         if token is None:
             raise TokenUnavailableError(self._problem)
@@ -163,6 +164,7 @@ class CachedTokens:
             self._problem = "the token that was issued had ended already"
         except TokenUnavailableError as error:
             self._problem = str(error)
+        if self._good_for(EARLY) is None:  # what cannot renew hands out what it has, to its end
             self._not_before = self._clock.monotonic() + PAUSE
 
 

@@ -9,6 +9,7 @@ from orchestrator.domain.course import Course
 from orchestrator.domain.model import Warnings, Wave
 from orchestrator.domain.operation import Operation
 from orchestrator.domain.states import InFlight, Why
+from orchestrator.domain.tally import is_bad_reboot
 from orchestrator.domain.view import RunView
 from orchestrator.domain.words import counted
 
@@ -21,12 +22,11 @@ def broken(view: RunView, *, foreseen: bool = False) -> Broken | None:
 
     `foreseen`: with the failures that are on their way to the rows.
     """
-    coming = {wave: view.foreseen(wave) if foreseen else 0 for wave in view.waves}
     for position, wave in view.waves.items():
-        why = _wave_s(view, wave, coming[position])
+        why = _wave_s(view, wave, foreseen=foreseen)
         if why is not None:
             return position, why
-    why = _run_s(view, sum(coming.values()))
+    why = _run_s(view, sum(map(view.coming.bad, view.waves)) if foreseen else 0)
     return None if why is None else (None, why)
 
 
@@ -36,7 +36,7 @@ def all_broken(view: RunView, accepted: Sequence[Operation] = ()) -> Iterator[Br
     for op in accepted:
         waves.setdefault(op.wave, []).append(op)
     for position, wave in view.waves.items():
-        why = _wave_s(view, wave, 0, waves.get(position, ()))
+        why = _wave_s(view, wave, waves.get(position, ()))
         if why is not None:
             yield position, why
     why = _run_s(view, 0, accepted)
@@ -45,16 +45,18 @@ def all_broken(view: RunView, accepted: Sequence[Operation] = ()) -> Iterator[Br
 
 
 def _wave_s(
-    view: RunView, wave: Wave, coming: int, accepted: Sequence[Operation] = ()
+    view: RunView, wave: Wave, accepted: Sequence[Operation] = (), *, foreseen: bool = False
 ) -> Why | None:
     if wave.allowed is None:
         return None
-    what = f"wave {wave.spec.name}"
-    bad = view.tally(wave.position).bad + coming - len(accepted)
+    what, tally = f"wave {wave.spec.name}", view.tally(wave.position)
+    coming = view.coming.bad(wave.position) if foreseen else 0
+    bad = tally.bad + coming - len(accepted)
     if halting.exceeded(bad, wave.allowed):
         return _over_budget(what, bad, wave.allowed)
-    lost, bearable = view.tally(wave.position).bad_reboots, wave.reboots_allowed
-    lost -= sum(op.reboot_at is not None for op in accepted)
+    lost = tally.bad_reboots - sum(is_bad_reboot(op, wave.spec) for op in accepted)
+    lost += view.coming.bad_reboots(wave.position) if foreseen else 0
+    bearable = wave.reboots_allowed
     if bearable is not None and halting.exceeded(lost, bearable):
         return _over_budget(f"the phase of reboots of {what}", lost, bearable)
     return _named(what, _tripped(view, view.courses[wave.position], coming, accepted))

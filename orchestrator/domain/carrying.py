@@ -21,12 +21,12 @@ from orchestrator.domain.operation import (
 from orchestrator.domain.record import DAEMON, AttemptUpdate, Grant, GrantKind, Move
 from orchestrator.domain.rollout import current_wave
 from orchestrator.domain.states import Outcome, Verifying, Wait, Why
-from orchestrator.domain.verdict import WINDOW_EXCEEDED
+from orchestrator.domain.verdict import REBOOT_UNKNOWN, WINDOW_EXCEEDED
 from orchestrator.domain.view import RunView
 from orchestrator.domain.window import later_start
 
 _TAKES_STARTS: Final = {RunStatus.OPEN, RunStatus.PAUSED, RunStatus.HALTED}
-_PHASE_TO_COME: Final = {WaveStatus.OPEN, WaveStatus.HALTED}
+_TAKES_VMS: Final = {WaveStatus.OPEN, WaveStatus.HALTED}
 
 
 def may_carry_over(view: RunView, op: Operation, event: Event) -> bool:
@@ -48,6 +48,8 @@ def carry_over(view: RunView, op: Operation, event: Event, used: int) -> Move | 
     most = run.plan.carry_over
     if used >= most or not isinstance(event, Broke) or not isinstance(state, Verifying):
         return None
+    if not _goes_on(view, op):  # while the grants were counted it may have come to its end
+        return None
     opens = later_start(view.waves[op.wave].spec, view.freezes, now, run.deadline_at)
     if opens is None:
         return None
@@ -64,23 +66,23 @@ def staged(view: RunView, last: Move) -> Move:
     event, op, wave = last.event, last.before, view.waves[last.before.wave]
     if not isinstance(event, Passed) or event.outcome is not Outcome.REBOOT_PENDING:
         return last
-    late = wave.status not in _PHASE_TO_COME  # it bakes already: its phase is over
-    if not isinstance(op.state, Verifying) or wave.spec.staged is None or late:
+    if event.why.code == REBOOT_UNKNOWN:
         return last
-    if not _goes_on(view, op):
+    if not isinstance(op.state, Verifying) or wave.spec.staged is None or not _goes_on(view, op):
         return last
     why = Why("reboot_staged", event.why.text)
     return _granting(last, Staged(event.at, why, event.result), GrantKind.REBOOT)
 
 
 def _goes_on(view: RunView, op: Operation) -> bool:
-    """Tell whether an operation's run and its wave go on."""
+    """Tell whether an operation's run and its wave go on: one that bakes starts nobody."""
     run, wave = view.run, current_wave(view)
     return (
         run.closed_at is None
         and run.status in _TAKES_STARTS
         and wave is not None
         and wave.position == op.wave
+        and wave.status in _TAKES_VMS
     )
 
 

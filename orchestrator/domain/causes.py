@@ -12,12 +12,14 @@ from typing import Final
 
 from orchestrator.domain.model import Trait
 from orchestrator.domain.operation import Operation
-from orchestrator.domain.states import Failed, NeedsHuman, Succeeded, Why
+from orchestrator.domain.states import Failed, NeedsHuman, Rebooting, RebootQueued, Succeeded, Why
 from orchestrator.domain.tally import is_bad
 from orchestrator.domain.traits import TRAITS
 from orchestrator.domain.view import RunView
 
 _MOST_PATCHES: Final = 3
+_TOLD: Final = (Succeeded, Failed, NeedsHuman, RebootQueued, Rebooting)
+"""The states of VMs of which it is known how their installation ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +52,10 @@ def evidence(view: RunView, wave: int | None) -> tuple[Sequence[Operation], Sequ
 
 
 def ended_in(view: RunView, wave: int | None) -> Sequence[Operation]:
-    """Return the operations of a wave or the run that were started and have ended, or need a
-    person."""
+    """Return the operations of a wave or the run that were started and have ended, need a person,
+    or are patched and wait for their restart."""
     return [
-        op
-        for op in view.ops.values()
-        if wave in {None, op.wave} and isinstance(op.state, Succeeded | Failed | NeedsHuman)
+        op for op in view.ops.values() if wave in {None, op.wave} and isinstance(op.state, _TOLD)
     ]
 
 

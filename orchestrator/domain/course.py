@@ -6,7 +6,7 @@ before anybody planned again.
 
 from bisect import bisect_left, insort
 from collections import deque
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,13 +19,18 @@ Ending = tuple[datetime, VmId, bool]
 """When it ended or was put before a person, which VM, and whether badly."""
 
 
-def ending_of(op: Operation, spec: WaveSpec) -> Ending | None:
-    """Return how an operation counts; None: it has not ended, was never started, or was
-    accepted by a `resume` or a quarantine."""
+def endings_of(op: Operation, spec: WaveSpec) -> Iterator[Ending]:
+    """Yield how an operation counts: not at all before it has ended, when it was never started, or
+    once a `resume` or a quarantine has accepted it. A VM that is restarted in a phase of its own
+    was patched well long before that, and its restart counts by itself."""
+    vm = op.target.vm_id
+    if op.patched_at is not None:
+        yield op.patched_at, vm, False
     if op.forgiven or not isinstance(op.state, Succeeded | Failed | NeedsHuman):
-        return None
-    at = op.state.since if isinstance(op.state, NeedsHuman) else op.state.at
-    return at, op.target.vm_id, is_bad(op, spec)
+        return
+    bad = is_bad(op, spec)
+    if op.patched_at is None or op.reboot_at is not None or bad:
+        yield op.state.since if isinstance(op.state, NeedsHuman) else op.state.at, vm, bad
 
 
 @dataclass(slots=True)
@@ -78,10 +83,20 @@ class Course:
         self.watched = self._tolerance.in_a_row is not None or self._tolerance.rate is not None
         """Whether anything asks for the order; where nothing does, none is kept."""
 
-    def put(self, ending: Ending | None) -> None:
-        """Take in how a VM ended."""
-        if ending is None or not self.watched:
+    def follow(self, old: Operation | None, op: Operation, spec: WaveSpec) -> None:
+        """Take in an operation's newest row. An ending that stays has nobody look at the past
+        anew."""
+        if not self.watched:
             return
+        before = set() if old is None else set(endings_of(old, spec))
+        after = set(endings_of(op, spec))
+        for ending in before - after:
+            self.remove(ending)
+        for ending in after - before:
+            self.put(ending)
+
+    def put(self, ending: Ending) -> None:
+        """Take in how a VM ended."""
         newest = not self._endings or ending > self._endings[-1]
         insort(self._endings, ending)
         if not newest:
@@ -89,11 +104,10 @@ class Course:
         elif self._fold is not None and self._counts(ending):
             self._fold.take(ending[2])
 
-    def remove(self, ending: Ending | None) -> None:
+    def remove(self, ending: Ending) -> None:
         """Forget how a VM ended: it counts differently from now on."""
-        if ending is not None and self.watched:
-            del self._endings[bisect_left(self._endings, ending)]
-            self._fold = None
+        del self._endings[bisect_left(self._endings, ending)]
+        self._fold = None
 
     def tripped(self, since: datetime | None, coming: int = 0) -> Why | None:
         """Say what was broken by the endings after `since`, or would be with so many more
@@ -106,11 +120,11 @@ class Course:
         return self._fold.tripped or (self._fold.trip(coming) if coming else None)
 
     def tripped_without(self, since: datetime | None, vms: Collection[VmId]) -> Why | None:
-        """Say what the endings after `since` would have broken had these VMs not been there."""
+        """Say what the endings after `since` would have broken had these VMs not been bad."""
         others = (
             ending
             for ending in self._endings
-            if ending[1] not in vms and (since is None or ending[0] > since)
+            if not (ending[2] and ending[1] in vms) and (since is None or ending[0] > since)
         )
         return _folded(self._tolerance, others).tripped
 

@@ -55,7 +55,7 @@ from orchestrator.domain.tracing import (
     exact,
     found_since,
 )
-from orchestrator.domain.verdict import Bad, Good, Unclear, collapsed, judge
+from orchestrator.domain.verdict import REBOOT_UNKNOWN, Bad, Good, Unclear, collapsed, judge, unsaid
 
 _FORBIDDEN: Final = 403
 
@@ -316,6 +316,8 @@ def verify(
     state = replace(state, result=known)
     back = answer is None or (seen is not None and _is_back(state, seen, now))
     verdict = judge(state.result, back=back)
+    if wave.staged is not None:
+        verdict = unsaid(verdict, state.result)
     if isinstance(verdict, Good) and answer is not None and _learning(state, trace, now):
         return None
     if isinstance(verdict, Good) and not back:
@@ -334,7 +336,7 @@ def verify(
 
 def _with_gap(why: Why, result: Result | None) -> Why:
     """Say why the reboot's column is empty."""
-    if result is None or result.reboot is not None:
+    if result is None or result.reboot is not None or why.code == REBOOT_UNKNOWN:
         return why
     return replace(why, text=f"{why.text}; Azure did not say whether it rebooted")
 

@@ -12,6 +12,8 @@ _SIZES = (
 )
 """Below this many VMs: the default `max_parallel` and `allow_failures` (design 7, last line)."""
 _LARGEST = (Share(percent=10), Share(percent=1))
+_MOST = 1_000_000_000
+"""More VMs than anybody has."""
 
 
 def default_shares(vms: int) -> tuple[Share, Share]:
@@ -55,8 +57,9 @@ def exceeded(bad: int, tolerated: int) -> bool:
 
 def _counts(share: Share, vms: int) -> list[int]:
     """Both readings of a share. A percentage is taken as it was written, in decimals: as a float
-    0.29 * 100 would be 28.999…."""
-    counts = [] if share.count is None else [share.count]
+    0.29 * 100 would be 28.999…. A count is kept within what a database's
+    integer holds."""
+    counts = [] if share.count is None else [min(share.count, _MOST)]
     if share.percent is not None:
         counts.append(int(Decimal(str(share.percent)) * vms // 100))
     return counts or [vms]

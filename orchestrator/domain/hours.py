@@ -32,9 +32,10 @@ def opens_at(view: RunView, wave: Wave, now: datetime) -> Iterator[datetime | No
     tally = view.tally(wave.position)
     if tally.queued and shut_for(view, wave.spec, now) is not None:
         yield next_for(view, wave.spec, now)
-    restarts = of_restarts(wave.spec)
-    if tally.waiting_for_reboot and shut_for(view, restarts, now) is not None:
-        yield next_for(view, restarts, now)
+    if tally.waiting_for_reboot:
+        restarts = of_restarts(wave.spec)
+        if shut_for(view, restarts, now) is not None:
+            yield next_for(view, restarts, now)
 
 
 def out_of_hours(view: RunView, op: Operation, now: datetime) -> Deferred | None:

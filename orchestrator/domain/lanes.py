@@ -111,6 +111,10 @@ class Lanes:
         """Let nobody of a lane go before then: its place has no token left."""
         self._held[lane] = until
 
+    def let_go(self) -> None:
+        """Hold no lane any more."""
+        self._held.clear()
+
     def is_held(self, lane: Lane, now: datetime) -> bool:
         """Tell whether a lane is held."""
         until = self._held.get(lane)

@@ -188,10 +188,10 @@ class IllegalTransitionError(Exception):
 class Operation:
     """One target inside a run: the only thing with a life of its own.
 
-    `attempt` is 1 + the grants used; `reboot_at` is when the intent of its restart was written, in
-    a phase of its own; `forgiven` is set by a `resume` or a quarantine that accepted this failure;
-    `rank` is its place in the order of starts of its wave; `version` is the compare-and-set of its
-    row.
+    `attempt` is 1 + the grants used; `patched_at` is when it was patched and began to wait for its
+    restart in a phase of its own, and `reboot_at` when the intent of that restart was written;
+    `forgiven` is set by a `resume` or a quarantine that accepted this failure; `rank` is its place
+    in the order of starts of its wave; `version` is the compare-and-set of its row.
     """
 
     run_id: RunId
@@ -200,6 +200,7 @@ class Operation:
     state: State
     attempt: int = 1
     started_at: datetime | None = None
+    patched_at: datetime | None = None
     reboot_at: datetime | None = None
     forgiven: bool = False
     rank: int = 0
@@ -219,10 +220,18 @@ def transition(op: Operation, event: Event) -> Operation:
         state=state,
         attempt=op.attempt + granted,
         started_at=event.at if first_intent else op.started_at,
+        patched_at=_patched_at(op, event),
         reboot_at=_reboot_at(op, event),
         forgiven=(op.forgiven or isinstance(event, Forgiven)) and not granted,
         version=op.version + 1,
     )
+
+
+def _patched_at(op: Operation, event: Event) -> datetime | None:
+    """It stays when the restart is put off, and when that goes wrong."""
+    if isinstance(event, Staged):
+        return event.at
+    return None if isinstance(event, Granted) else op.patched_at
 
 
 def _reboot_at(op: Operation, event: Event) -> datetime | None:
@@ -278,7 +287,8 @@ def _before_reboot(
         case RebootQueued(), Intended(at, attempt):
             return Rebooting(attempt, at, state.activity, state.result)
         case RebootQueued() | Rebooting(since=None), Deferred(at, wait, why, not_before):
-            return RebootQueued(at, state.activity, state.result, not_before, wait, why)
+            busy = _busy_since(state, wait, at)
+            return RebootQueued(at, state.activity, state.result, not_before, wait, why, busy)
         case RebootQueued(), Dropped(at, why) | Withdrawn(at, why):
             return Succeeded(at, Outcome.REBOOT_PENDING, why, state.activity, state.result)
         case _:
@@ -354,5 +364,6 @@ def _ending(state: State, event: Staged | Passed | Broke | Granted | Forgiven) -
 def _busy_since(state: State, wait: Wait, at: datetime) -> datetime | None:
     """A VM keeps the instant at which it was first found busy until it was started: a wait of
     another kind in between does not begin the count anew."""
-    earlier = state.busy_since if isinstance(state, Preparing | Submitting | Unknown) else None
+    known = Preparing | Submitting | Unknown | RebootQueued
+    earlier = state.busy_since if isinstance(state, known) else None
     return earlier or (at if wait is Wait.BUSY else None)

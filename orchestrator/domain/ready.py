@@ -97,6 +97,10 @@ class Ready:
         """Let nobody of a place go before then: it has no token left."""
         self._held[line, place] = until
 
+    def let_go(self) -> None:
+        """Hold no place any more."""
+        self._held.clear()
+
     # ------------------------------------------------------------------ reading
 
     def of(self, vm: VmId) -> Queue | None:

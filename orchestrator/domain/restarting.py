@@ -46,11 +46,12 @@ def inspect(
     """
     match answer:
         case Seen(power=power) if power in _CHANGING:
-            return busy(None, f"the VM is {power}", now)
+            return busy(state.busy_since, f"the VM is {power}", now)
         case Seen(power=power) if power not in {"", "running"}:
             return _left(state, "not_running", f"the VM is {power}", now)
         case Seen(last=last) if last is not None and last.result.status == "InProgress":
-            return busy(None, f"installation {last.activity} is in progress there", now)
+            text = f"installation {last.activity} is in progress there"
+            return busy(state.busy_since, text, now)
         case Seen(provisioning=provisioning) if provisioning.lower() == "deleting":
             return _left(state, "not_found", "the VM is being deleted", now)
         case Seen():

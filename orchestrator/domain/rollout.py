@@ -44,6 +44,8 @@ LOOKED_AT_FOR = timedelta(days=30)
 """How long a VM that needs a person is looked at after its run has ended; while it is locked in any
 case."""
 
+_LEFT_BEHIND = Why("wave_passed", "its wave had passed before it could be started again")
+
 STARTED_AT_ONCE = 100
 """How many VMs are on their way to their request together. What is left of `send_within` at the
 request includes the wait for the intent's commit: a thousand intents in one queue before a slow
@@ -267,16 +269,16 @@ def _drops(view: RunView) -> Iterator[Drop]:
             yield Drop(op, cancelled, Why(word, view.run.reason or "the run's deadline came first"))
         return
     yield from _held_back(view)
-    skipped = {
-        position: wave.reason
+    behind = {
+        position: _LEFT_BEHIND if wave.status is WaveStatus.PASSED else Why("by_skip", wave.reason)
         for position, wave in view.waves.items()
-        if wave.status is WaveStatus.SKIPPED
+        if wave.status in {WaveStatus.PASSED, WaveStatus.SKIPPED}
         and (view.tally(position).queued or view.tally(position).waiting_for_reboot)
     }
-    if skipped:
-        left = (op for op in view.queued() if op.wave in skipped)
+    if behind:
+        left = (op for op in view.queued() if op.wave in behind)
         for op in islice(left, AT_ONCE):
-            yield Drop(op, cancelled=False, why=Why("by_skip", skipped[op.wave]))
+            yield Drop(op, cancelled=False, why=behind[op.wave])
 
 
 def _held_back(view: RunView) -> Iterator[Drop]:

@@ -147,6 +147,7 @@ class RebootQueued:
     not_before: datetime | None = None
     wait: Wait | None = None
     why: Why | None = None
+    busy_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

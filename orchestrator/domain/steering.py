@@ -39,6 +39,7 @@ from orchestrator.domain.states import (
     NeedsHuman,
     Outcome,
     Queued,
+    RebootQueued,
     Wait,
     Why,
 )
@@ -150,6 +151,9 @@ def _resolved(view: RunView, op: Operation, act: Act, why: Why, now: datetime) -
             return _move(op, Passed(now, Outcome.SUCCEEDED, why), act)
         case Resolution.NOT_STARTED if _takes_starts(view, op):
             return _granted(op, GrantKind.NOT_STARTED, why, act, now)
+        case Resolution.NOT_STARTED if op.patched_at is not None:
+            text = f"patched; it was not restarted: {act.because}"
+            return _move(op, Passed(now, Outcome.REBOOT_PENDING, Why("not_started", text)), act)
         case Resolution.NOT_STARTED:
             return _move(op, Dropped(now, Why("not_started", act.because)), act)
         case _:
@@ -184,13 +188,14 @@ def _reopened(view: RunView, moves: tuple[Move, ...]) -> Change:
 
 
 def _hand_over(view: RunView, act: Act, now: datetime) -> tuple[Change, str]:
-    """Give VMs that still wait to the emergency run that asks for them. What has begun stays."""
+    """Give VMs that still wait, for their start or their restart, to the emergency run that asks
+    for them. What is under way stays."""
     if view.run.closed_at is not None:
         return Change(), "nothing to do: the run has ended"
     meant = [
         op
         for op in chosen(view, act)
-        if isinstance(op.state, Queued) and op.target.vm_id not in view.in_hand
+        if isinstance(op.state, Queued | RebootQueued) and op.target.vm_id not in view.in_hand
     ]
     why = Why("in_other_run", act.because)
     moves = tuple(_move(op, Dropped(now, why), act) for op in meant)

@@ -9,6 +9,7 @@ from orchestrator.domain.operation import Operation
 from orchestrator.domain.states import STATE_NAMES, Failed, InFlight, NeedsHuman, Outcome, Succeeded
 from orchestrator.domain.traits import traits_of
 
+DIED_IN_BAKE: Final = "died_in_bake"
 _WAITING: Final = frozenset({"queued", "reboot_queued"})
 
 
@@ -32,6 +33,13 @@ def is_bad(op: Operation, spec: WaveSpec) -> bool:
             return False
 
 
+def is_bad_reboot(op: Operation, spec: WaveSpec) -> bool:
+    """Tell whether an operation counts against what its phase of reboots tolerates: one that came
+    back well, and died days later in the bake, does not."""
+    died = isinstance(op.state, Failed) and op.state.why.code == DIED_IN_BAKE
+    return op.reboot_at is not None and not died and is_bad(op, spec)
+
+
 @dataclass(slots=True)
 class Tally:
     """The counts of one wave. `labels` add up to the wave's VMs."""
@@ -51,9 +59,8 @@ class Tally:
         if word in _WAITING:
             for trait in traits_of(op):
                 self.waiting[trait] += sign
-        bad = is_bad(op, spec)
-        self.bad += sign * bad
-        self.bad_reboots += sign * (bad and op.reboot_at is not None)
+        self.bad += sign * is_bad(op, spec)
+        self.bad_reboots += sign * is_bad_reboot(op, spec)
         self.in_flight += sign * isinstance(op.state, InFlight)
 
     @property

@@ -21,6 +21,7 @@ GUEST_CODES: Final = frozenset(
 5.3)."""
 
 
+REBOOT_UNKNOWN: Final = "reboot_unknown"
 WINDOW_EXCEEDED: Final = "window_exceeded"
 """The reason code of an installation that ran out of its time, with nothing failed."""
 
@@ -70,6 +71,16 @@ def judge(result: Result | None, *, back: bool) -> Verdict:
     if result.reboot in {"Started", "Unknown"} and not back:
         return Unclear(Why("reboot_unfinished", f"the reboot was reported as {result.reboot}"))
     return _good(result)
+
+
+def unsaid(verdict: Verdict, result: Result | None) -> Verdict:
+    """Judge an installation without a reboot, whose restart is a phase of its own: where patches
+    went in and Azure does not say whether they need one, it is not done."""
+    silent = result is not None and result.reboot in {None, "Unknown"}
+    if not isinstance(verdict, Good) or not silent or verdict.outcome is Outcome.NOTHING_TO_DO:
+        return verdict
+    text = f"{verdict.why.text}; whether they need a reboot is not known, and none was made"
+    return Good(Outcome.REBOOT_PENDING, Why(REBOOT_UNKNOWN, text))
 
 
 def readable(result: Result | None) -> TypeGuard[Result]:

@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from heapq import heapify, heappop, heappush
 from typing import Final
 
-from orchestrator.domain.course import Course, ending_of
+from orchestrator.domain.coming import Coming
+from orchestrator.domain.course import Course
 from orchestrator.domain.doubts import Doubts
 from orchestrator.domain.gating import GateWatch
 from orchestrator.domain.lanes import Errand, Lane, Lanes, Place, errand_of, place_of
@@ -20,7 +21,7 @@ from orchestrator.domain.operation import Operation
 from orchestrator.domain.outlook import Outlook
 from orchestrator.domain.polling import Pacing, attention_at
 from orchestrator.domain.ready import Line, Ready, line_of
-from orchestrator.domain.record import Brake, Move, SafeMode, Snapshot, Watch
+from orchestrator.domain.record import Brake, SafeMode, Snapshot, Watch
 from orchestrator.domain.slots import Slots
 from orchestrator.domain.states import (
     InFlight,
@@ -35,7 +36,7 @@ from orchestrator.domain.states import (
     Verifying,
 )
 from orchestrator.domain.surveying import Survey
-from orchestrator.domain.tally import Tally, is_bad
+from orchestrator.domain.tally import Tally
 from orchestrator.domain.vigil import Vigil
 
 _ONE_BY_ONE: Final = 1_000
@@ -98,7 +99,7 @@ class RunView:
         self._crowds: Counter[str] = Counter()
         self._tallies: dict[int, Tally] = {position: Tally() for position in self.waves}
         self._trying: Counter[Place] = Counter()
-        self._foreseen: Counter[int] = Counter()
+        self.coming = Coming(self.waves)
         self._queued: dict[VmId, None] = {}
         self._lanes = Lanes()
         self._ready = Ready(self.slots)
@@ -122,6 +123,8 @@ class RunView:
             self._count(old, -1)
         self.ops[vm] = op
         self._count(op, 1)
+        for course in (self.course, self.courses[op.wave]):
+            course.follow(old, op, self.waves[op.wave].spec)
         self.outlook.learn(old, op)
         if isinstance(op.state, _WAITING):
             self._queued[vm] = None
@@ -132,14 +135,6 @@ class RunView:
         if self.safe_mode is not None:
             self.survey.put(op)
         self._schedule(op)
-
-    def foresee(self, moves: Iterable[Move], sign: int = 1) -> None:
-        """Count the failures among moves that are being written at this moment (or, with `sign`
-        -1, are not any more): nobody starts a VM beside one that is on its way to the rows."""
-        for move in moves:
-            spec = self.waves[move.after.wave].spec
-            worse = is_bad(move.after, spec) - is_bad(move.before, spec)
-            self._foreseen[move.after.wave] += sign * max(0, worse)
 
     def watch(self, vm: VmId, watch: Watch) -> None:
         """Take in the polling state of an operation."""
@@ -158,6 +153,15 @@ class RunView:
             self._ready.hold(line, lane.place, until)
         else:
             self._lanes.hold(lane, until)
+
+    def rewind(self, by: timedelta) -> None:
+        """Bring back what was planned, after the wall clock was set back by so much."""
+        for vm, watch in self.watches.items():
+            self.watches[vm] = replace(watch, next_at=watch.next_at - by)
+        self._lanes.let_go()
+        self._ready.let_go()
+        for op in self.ops.values():
+            self._schedule(op)
 
     def take(self, vm: VmId) -> None:
         """Put an operation into the engine's hand."""
@@ -240,9 +244,10 @@ class RunView:
         """Return the counts of a wave."""
         return self._tallies[wave]
 
-    def foreseen(self, wave: int) -> int:
-        """Return how many failures of a wave are on their way to the rows."""
-        return self._foreseen[wave]
+    def settled(self, wave: int) -> bool:
+        """Tell whether every VM of a wave has ended or needs a person, and none is on its way back
+        from there."""
+        return self._tallies[wave].settled and not self.coming.any(wave)
 
     def tallies(self) -> Iterable[Tally]:
         """Return the counts of all waves."""
@@ -380,9 +385,6 @@ class RunView:
     def _count(self, op: Operation, sign: int) -> None:
         spec = self.waves[op.wave].spec
         self._tallies[op.wave].count(op, spec, sign)
-        for course in (self.course, self.courses[op.wave]):
-            if course.watched:
-                (course.put if sign > 0 else course.remove)(ending_of(op, spec))
         if isinstance(op.state, InFlight):
             self._crowds[op.target.subscription_id] += sign
         if isinstance(op.state, _TRYING):

@@ -16,6 +16,7 @@ from orchestrator.domain.model import VmId, Wave, WaveStatus
 from orchestrator.domain.operation import Broke, Operation
 from orchestrator.domain.states import FailureClass, Succeeded, Why
 from orchestrator.domain.submitting import AGAIN
+from orchestrator.domain.tally import DIED_IN_BAKE
 
 UNWELL_FOR: Final = timedelta(minutes=5)
 """How far apart the two looks lie that prove a VM unwell; less in a bake that is short itself."""
@@ -80,7 +81,7 @@ class Vigil:
         if now < since + self._apart:
             self.postpone(vm, since + self._apart)
             return None
-        why = Why("died_in_bake", f"it was well after its patches, and is {what} during the bake")
+        why = Why(DIED_IN_BAKE, f"it was well after its patches, and is {what} during the bake")
         return Broke(now, FailureClass.UNHEALTHY, why, op.state.result)
 
     def over(self, wave: Wave, overdue: timedelta, now: datetime) -> bool:

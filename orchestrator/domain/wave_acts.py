@@ -57,11 +57,22 @@ def adjust(view: RunView, act: Act, now: datetime) -> tuple[Change, str]:
     number = halting.permitted(act.max_parallel, vms)
     if wave.max_parallel == number and not wave.ramp:
         return Change(), f"nothing to do: wave {name} has max_parallel {number} already"
-    after = replace(wave, max_parallel=number, ramp=())
+    after = replace(wave, max_parallel=number, ramp=(), reboots_at_once=_restarts(wave, number))
     before = "" if wave.max_parallel is None else f", was {wave.max_parallel}"
     why = Why("by_set", act.because or f"set by {act.actor}")
     said = f"wave {name}: max_parallel is {number}{before}; what runs already runs on"
+    if after.reboots_at_once is not None:
+        said += f"; {after.reboots_at_once} at once are restarted"
     return _waved(view, after, "wave.adjusted", why, act, now), said
+
+
+def _restarts(wave: Wave, number: int) -> int | None:
+    """Return how many VMs are restarted at once from now on, in a phase of reboots that has begun:
+    no more than are patched, and as many where the phase has no number of its own."""
+    staged, at_once = wave.spec.staged, wave.reboots_at_once
+    if at_once is None or staged is None:
+        return at_once
+    return number if staged.max_parallel is None else min(at_once, number)
 
 
 def skip(view: RunView, act: Act, now: datetime) -> tuple[Change, str]:
@@ -81,6 +92,8 @@ def skip(view: RunView, act: Act, now: datetime) -> tuple[Change, str]:
     tally = view.tally(wave.position)
     running = counted(tally.in_flight, "VM is followed to its end", "VMs are followed to their end")
     said = f"wave {name} is skipped: {counted(tally.queued, 'VM')} will not start, {running}"
+    if tally.waiting_for_reboot:
+        said += f", {counted(tally.waiting_for_reboot, 'VM')} will not be restarted"
     return _waved(view, after, "wave.skipped", why, act, now), said
 
 

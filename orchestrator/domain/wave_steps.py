@@ -15,7 +15,7 @@ from orchestrator.domain.words import spanned
 
 def steer(view: RunView, wave: Wave, now: datetime, *, may_open: bool) -> Iterator[Decision]:
     """Yield what is to be decided about the current wave, at most one thing."""
-    if wave.status is WaveStatus.OPEN and view.tally(wave.position).settled:
+    if wave.status is WaveStatus.OPEN and view.settled(wave.position):
         yield _settle(view, wave, now)
     elif wave.status is WaveStatus.OPEN:
         yield from rebooting.begins(view, wave)
@@ -32,8 +32,7 @@ def has_its_turn(view: RunView, wave: Wave) -> bool:
     """Tell whether a wave stands at its door and nothing before it is under way: VMs of a wave that
     was skipped may still be."""
     waits = wave.status in {WaveStatus.PENDING, WaveStatus.AWAITING_APPROVAL}
-    before = (view.tally(each) for each in view.waves if each < wave.position)
-    return waits and all(tally.settled for tally in before)
+    return waits and all(view.settled(each) for each in view.waves if each < wave.position)
 
 
 def _held_up(wave: Wave, standing: Standing) -> Decision | Waits | None:
@@ -58,11 +57,11 @@ def _end_bake(view: RunView, wave: Wave, now: datetime) -> Iterator[Decision]:
             yield held_up
         return
     overdue = view.run.plan.tracking.overdue
-    tally = view.tally(wave.position)
-    over = wave.baking_until is not None and wave.baking_until <= now and tally.settled
+    settled = view.settled(wave.position)
+    over = wave.baking_until is not None and wave.baking_until <= now and settled
     if over and view.vigil.over(wave, overdue, now):
         baked = f"stayed good for its bake of {spanned(wave.spec.bake)}"
-        text = baked if wave.spec.bake else _summary(tally)
+        text = baked if wave.spec.bake else _summary(view.tally(wave.position))
         yield _hollow(view, wave) or CloseWave(wave.position, Why("passed", text))
 
 

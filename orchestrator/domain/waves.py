@@ -149,7 +149,7 @@ def _queued(
     other = elsewhere.get(member.vm_id)
     if other is not None:
         return _skipped(
-            run_id, wave, member, Why("in_other_run", f"still queued in run {other}"), now
+            run_id, wave, member, Why("in_other_run", f"still waits in run {other}"), now
         )
     return Operation(run_id=run_id, wave=wave, target=member, state=Queued())
 

@@ -70,11 +70,11 @@ class Book:
     async def _recorded(
         self, change: Change, write: Callable[[], Awaitable[Saved | Stale]]
     ) -> bool:
-        self.view.foresee(change.moves)
+        self.view.coming.count(change.moves)
         try:
             outcome = await self._persist(write)
         finally:
-            self.view.foresee(change.moves, -1)
+            self.view.coming.count(change.moves, -1)
         if isinstance(outcome, Stale):
             self.lose(outcome.reason)
             return False

@@ -4,7 +4,7 @@ from the inside."""
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from orchestrator.domain.durations import PAST
 from orchestrator.domain.model import RunId
@@ -24,6 +24,9 @@ LATE_EVERY = timedelta(seconds=30)
 """How often ended runs are asked for: their looks come hourly."""
 AFTER_A_LATE_LOOK = timedelta(minutes=5)
 """How long an ended run is left alone after it was taken up for a look that was due."""
+
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(slots=True)
@@ -107,7 +110,7 @@ class Conductor:
                 if self._stopping:
                     return
                 if run_id not in self._driven and self._only(run_id) and self._rested(run_id):
-                    await self._take_up(group, run_id)
+                    await self._try_to_take_up(group, run_id)
         except StoreUnavailableError as error:
             self._doors.observer.troubled("database", str(error))
         self.scanned_at = self._doors.clock.now()
@@ -116,7 +119,7 @@ class Conductor:
         """Name the ended runs in which a look is due; a look that was not permitted is not asked
         for again at once."""
         now = self._doors.clock.now()
-        if now < self._late_at:
+        if timedelta(0) < self._late_at - now <= LATE_EVERY:  # more, where the clock was set back
             return ()
         self._late_at = now + LATE_EVERY
         self._late = {run_id: until for run_id, until in self._late.items() if until > now}
@@ -128,6 +131,15 @@ class Conductor:
         if safe_mode is not None and safe_mode != self.safe_mode:
             self._doors.observer.troubled("database", safe_mode.text)
         self.safe_mode = safe_mode
+
+    async def _try_to_take_up(self, group: asyncio.TaskGroup, run_id: RunId) -> None:
+        """Take a run up; one that is too much for the database at this time is not in the way of
+        the others."""
+        try:
+            await self._take_up(group, run_id)
+        except StoreUnavailableError as error:
+            self._doors.observer.troubled(f"run {run_id}", str(error))
+            self._resting[run_id] = self._doors.clock.now() + AFTER_A_LOSS
 
     async def _take_up(self, group: asyncio.TaskGroup, run_id: RunId) -> None:
         lease = await self._doors.store.claim(run_id, self._holder, self._rhythm.lease)
@@ -176,14 +188,15 @@ class Conductor:
             self._awake.set()
 
     def _rested(self, run_id: RunId) -> bool:
-        until = self._resting.get(run_id)
-        return until is None or until <= self._doors.clock.now()
+        """Tell whether a run was left alone for long enough, also where the clock was set back."""
+        left = self._resting.get(run_id, _LONG_AGO) - self._doors.clock.now()
+        return not timedelta(0) < left <= AFTER_A_CRASH
 
     async def _renew_always(self) -> None:
         while True:
             await self._doors.clock.sleep(self._rhythm.renew.total_seconds())
-            for driven in list(self._driven.values()):
-                await self._renew(driven)
+            # Together: they share a commit, however many runs there are.
+            await asyncio.gather(*map(self._renew, list(self._driven.values())))
 
     async def _renew(self, driven: _Driven) -> None:
         try:

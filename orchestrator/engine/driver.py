@@ -29,12 +29,14 @@ from orchestrator.domain.throttle import Call
 from orchestrator.domain.view import RunView
 from orchestrator.domain.vigil import Visit
 from orchestrator.domain.wave_acts import must_wait
+from orchestrator.domain.words import spanned
 from orchestrator.engine.book import Book
 from orchestrator.engine.doors import Doors
 from orchestrator.engine.follow import Follower
 from orchestrator.engine.gatekeeper import Gatekeeper
 from orchestrator.engine.hands import Hands
 from orchestrator.engine.restart import Restarter
+from orchestrator.engine.rewinds import Rewinds
 from orchestrator.engine.submit import Submitter
 from orchestrator.engine.survey import Surveyor
 from orchestrator.engine.visitor import Visitor
@@ -72,6 +74,7 @@ class Driver:
         self._stopping = False
         self.stepped = asyncio.Event()
         """Set once everything that waited for this driver, people's acts too, was looked at."""
+        self._rewinds = Rewinds(self._clock)
         self._acts_at = self._clock.now()
         self._checkpoint_at = self._clock.now() + self._rhythm.checkpoint
 
@@ -133,6 +136,7 @@ class Driver:
 
         Nothing is planned by a book that is lost: its view is not what the rows say.
         """
+        self._heed_the_clock()
         await self._apply_acts()
         await self._checkpoint()
         while self.book.lost is None:
@@ -149,6 +153,15 @@ class Driver:
                 if not await self.book.record(write(self.view, decision, now)):
                     break
         return Plan((), (), None)
+
+    def _heed_the_clock(self) -> None:
+        """Else everything that was planned would rest for as long as the clock was set back."""
+        back = self._rewinds.since_last()
+        if back is not None:
+            self._acts_at -= back
+            self._checkpoint_at -= back
+            self.view.rewind(back)
+            self._observer.troubled("clock", f"it was set back by {spanned(back)}")
 
     async def settle(self) -> None:
         """Wait until nothing is in hand: for those who turn the clock themselves."""
@@ -245,8 +258,12 @@ class Driver:
         return None
 
     async def _read(self, read: "_Read") -> None:
+        """Read, unless there is nobody any more who would use the answer."""
         command, tracker = read
-        await self._obey(command, tracker)
+        if self._stopping or self.book.lost is not None:
+            self._return(command.op.target.vm_id, None)
+        else:
+            await self._obey(command, tracker)
 
     async def _obey(self, command: Command, tracker: Tracker | None = None) -> None:
         vm, again = command.op.target.vm_id, None

@@ -18,7 +18,7 @@ from orchestrator.domain.hours import wait_for_hours
 from orchestrator.domain.model import ActivityId, AttemptId
 from orchestrator.domain.operation import Deferred, Event, Operation
 from orchestrator.domain.record import AttemptEnd, AttemptUpdate
-from orchestrator.domain.states import Preparing, Wait, Why
+from orchestrator.domain.states import Preparing, RebootQueued, Wait, Why
 from orchestrator.domain.submitting import AGAIN, busy, limited
 from orchestrator.domain.view import RunView
 from orchestrator.ports import Refused
@@ -44,7 +44,7 @@ def refused(view: RunView, op: Operation, answer: Refused, now: datetime) -> Eve
     """Return how long an operation waits whose intent the database refused: nothing was sent."""
     code, reason = answer.code, answer.reason
     if code == "busy":
-        since = op.state.busy_since if isinstance(op.state, Preparing) else None
+        since = op.state.busy_since if isinstance(op.state, Preparing | RebootQueued) else None
         return busy(since, reason, now)
     if code in _OUT_OF_HOURS:
         return wait_for_hours(view, op, Why(code, reason), now)

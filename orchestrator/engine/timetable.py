@@ -78,6 +78,8 @@ class Timetable:
                 await self._check(entry)
             except (StoreUnavailableError, InventoryError) as error:
                 self._observer.troubled(f"schedule of plan {entry.plan}", str(error))
+            except Exception as error:  # noqa: BLE001 - a bug here must not end what runs already
+                self._observer.crashed(f"schedule of plan {entry.plan}", error)
 
     async def _check(self, entry: Entry) -> None:
         now = self._clock.now()

@@ -238,8 +238,19 @@ def is_contested(connection: Connection, vm: VmId, attempt: AttemptId) -> bool:
         or_(_attempt.c.ended_as.is_(None), _attempt.c.ended_as == "unknown"),
         _attempt.c.activity_id.is_(None),
         ~exists().where(_receipt.c.attempt_id == _attempt.c.id),
+        ~_is_restart(),
     )
     return bool(connection.execute(select(there)).scalar_one())
+
+
+def _is_restart() -> ColumnElement[bool]:
+    """Tell whether an attempt is a restart, by its grant: it installs nothing."""
+    return exists().where(
+        _permission.c.run_id == _attempt.c.run_id,
+        _permission.c.vm_id == _attempt.c.vm_id,
+        _permission.c.attempt == _attempt.c.number,
+        _permission.c.kind == GrantKind.REBOOT,
+    )
 
 
 def _reporting(connection: Connection, move: Move) -> AttemptId:

@@ -38,7 +38,7 @@ Values = dict[str, Any]
 _COMMON: Final = (
     "run_id", "vm_id", "wave", "vm_name", "subscription_id", "resource_group", "region", "os",
     "zone", "availability_set", "image", "tags", "rank", "state", "attempt", "version",
-    "started_at", "reboot_at", "forgiven",
+    "started_at", "patched_at", "reboot_at", "forgiven",
 )  # fmt: skip
 _WHY: Final = ("reason_code", "reason")
 _ENDED: Final = ("finished_at", "outcome", *_WHY)
@@ -52,7 +52,7 @@ _KNOWN: Final[Mapping[type[State], tuple[str, ...]]] = {
     ),
     InProgress: ("attempt_id", "intent_at", "activity_id", "since", "deadline_at", "tracked"),
     Verifying: ("attempt_id", "activity_id", "since", "deadline_at", *RESULT),
-    RebootQueued: ("activity_id", "since", "not_before", "wait", *_WHY, *RESULT),
+    RebootQueued: ("activity_id", "since", "not_before", "wait", "busy_since", *_WHY, *RESULT),
     Rebooting: ("attempt_id", "intent_at", "activity_id", "since", "deadline_at", *RESULT),
     NeedsHuman: ("attempt_id", "activity_id", "since", "locked_until", *_WHY),
     Succeeded: (*_ENDED, "activity_id", *RESULT),
@@ -101,6 +101,7 @@ def moving_parts(op: Operation) -> Values:
     values["attempt"] = op.attempt
     values["version"] = op.version
     values["started_at"] = op.started_at
+    values["patched_at"] = op.patched_at
     values["reboot_at"] = op.reboot_at
     values["forgiven"] = op.forgiven
     return values
@@ -127,6 +128,7 @@ def operation_from_row(row: Row) -> Operation:
         state=_STATES[row["state"]](row),
         attempt=row["attempt"],
         started_at=row["started_at"],
+        patched_at=row["patched_at"],
         reboot_at=row["reboot_at"],
         forgiven=row["forgiven"],
         rank=row["rank"],
@@ -184,8 +186,9 @@ def _started_to_row(state: Submitting | Unknown | InProgress | Verifying | Needs
 def _rebooting_to_row(state: RebootQueued | Rebooting) -> Values:
     values = {"activity_id": state.activity, "since": state.since, **result_to_row(state.result)}
     match state:
-        case RebootQueued(not_before=not_before, wait=wait, why=why):
-            return {**values, "not_before": not_before, "wait": wait, **_why_to_row(why)}
+        case RebootQueued(not_before=not_before, wait=wait, why=why, busy_since=busy_since):
+            values |= {"not_before": not_before, "wait": wait, "busy_since": busy_since}
+            return {**values, **_why_to_row(why)}
         case Rebooting(attempt, intent_at, deadline=deadline):
             return {
                 **values,
@@ -284,6 +287,7 @@ def _reboot_queued(row: Row) -> RebootQueued:
         not_before=row["not_before"],
         wait=_wait(row),
         why=_why(row),
+        busy_since=row["busy_since"],
     )
 
 

@@ -21,6 +21,8 @@ _ALWAYS: Final = {
     # Tables of one row are never analysed, so a statement that joins two of them looks dear enough
     # to be compiled: a third of a second for each intent.
     "jit": "off",
+    # An intent must be on disk before its request is sent, whatever the server's default.
+    "synchronous_commit": "on",
 }
 _LIMITS: Final = {
     "idle_in_transaction_session_timeout": str(STATEMENT_SECONDS * 1000),
@@ -84,7 +86,10 @@ class Sessions:
             "timeout": _CONNECT_SECONDS,
             "command_timeout": command_timeout,
         }
-        options: dict[str, Any] = {"isolation_level": "REPEATABLE READ"} if snapshot else {}
+        # Named, since a server may have a default of its own. Who writes waits for a lock and must
+        # then see what was committed before it came free.
+        level = "REPEATABLE READ" if snapshot else "READ COMMITTED"
+        options: dict[str, Any] = {"isolation_level": level}
         options |= {"connect_args": connect, "pool_size": size, "max_overflow": 0}
         options["hide_parameters"] = True  # signed URLs are among them
         try:

@@ -68,7 +68,7 @@ _OPERATIONS: Final = _view(
     "started_at:time finished_at:time polls:number last_polled_at:time next_poll_at:time",
     "installed:number failed:number pending:number excluded:number not_selected:number",
     "reboot_status window_exceeded:flag zone availability_set image tags failed_patches",
-    "reboot_at:time",
+    "reboot_at:time patched_at:time",
 )
 _PATCHES: Final = _view(
     "v_patches", "run_id vm_id patch_id name version kb_id classifications state"

@@ -39,6 +39,7 @@ _OPEN: Final = (
     .where(or_(_run.c.closed_at.is_(None), _ASKED))
     .order_by(_run.c.opened_at, _run.c.id)
 )
+_WAITING: Final = ("queued", "reboot_queued")
 _STATES: Final = (
     select(_operation.c.state).where(_operation.c.run_id == bindparam("run_id")).distinct()
 )
@@ -123,11 +124,12 @@ def _free(dialect: str) -> Select[str]:
 
 
 def queued_elsewhere(connection: Connection, vms: Sequence[VmId]) -> Mapping[VmId, RunId]:
-    """Tell which of these VMs are queued in an open run; of several runs the oldest is named."""
+    """Tell which of these VMs wait in an open run, for their start or their restart; of several
+    runs the oldest is named."""
     query = (
         select(_operation.c.vm_id, _operation.c.run_id)
         .join(_run, _run.c.id == _operation.c.run_id)
-        .where(_run.c.closed_at.is_(None), _operation.c.state == "queued")
+        .where(_run.c.closed_at.is_(None), _operation.c.state.in_(_WAITING))
         .order_by(_run.c.opened_at.desc(), _run.c.id.desc())
     )
     return {

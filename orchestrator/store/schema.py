@@ -130,7 +130,7 @@ operation = Table(
     text("tags", old="{}"),  # a JSON object
     number("rank", old="0"),
     *optional(text, "failed_patches"),
-    *optional(time, "reboot_at"),
+    *optional(time, "reboot_at", "patched_at"),
     PrimaryKeyConstraint("run_id", "vm_id"),
     ForeignKeyConstraint(["run_id", "wave"], ["wave.run_id", "wave.position"]),
     Index("ix_operation_vm_id", "vm_id"),

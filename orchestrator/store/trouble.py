@@ -9,13 +9,15 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from orchestrator.domain.foreign import REDACTED, redact
-from orchestrator.ports import StoreUnavailableError
+from orchestrator.ports import StoreSlowError, StoreUnavailableError
 
 _OUR_FAULT: Final = {"0A", "21", "22", "23", "26", "34", "42"}
 """Classes of SQLSTATE that speak of the statement; all others speak of the server."""
 _OUR_FAULT_HERE: Final = {1, 18, 19, 20, 21, 25}
 """SQLite's ERROR, TOOBIG, CONSTRAINT, MISMATCH, MISUSE, RANGE."""
 _PERMISSION: Final = "42501"
+_SLOW: Final = {"55P03", "57014"}
+"""SQLSTATE of a lock that was not to be had, and of a statement that took too long."""
 _DAMAGED: Final = {11, 26}
 """SQLite's CORRUPT and NOTADB."""
 _STRANGE_HEADER: Final = "unsupported file format"
@@ -46,7 +48,15 @@ def translate(where: str, error: Exception, secrets: Iterable[str] = ()) -> Exce
         return error
     for secret in secrets:
         reason = reason.replace(secret, REDACTED)
-    return StoreUnavailableError(f"The database {where} {redact(reason)}.")
+    kind = StoreSlowError if _is_slow(error) else StoreUnavailableError
+    return kind(f"The database {where} {redact(reason)}.")
+
+
+def _is_slow(error: Exception) -> bool:
+    """Tell whether only this statement took too long, or was in another's way."""
+    driver = _driver_error(error)
+    state = getattr(driver, "sqlstate", None) or ""
+    return isinstance(driver, TimeoutError) or state[:2] == "40" or state in _SLOW
 
 
 def may_pass(error: Exception) -> bool:

@@ -11,11 +11,11 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 
 from sqlalchemy import Connection
 
-from orchestrator.ports import Clock, StoreUnavailableError
+from orchestrator.ports import Clock, StoreSlowError, StoreUnavailableError
 from orchestrator.store.database import Database
 from orchestrator.store.high_water import HighWater
 from orchestrator.store.incarnation import Stand
-from orchestrator.store.unit import UndoneError, Unit, run_together
+from orchestrator.store.unit import Alike, UndoneError, Unit, run_together
 
 T = TypeVar("T")
 Hook = Callable[[int, float], None]
@@ -23,6 +23,10 @@ Hook = Callable[[int, float], None]
 
 MOST_UNITS: Final = 200
 """So many units share a transaction at most: none waits long, and a repeat stays short."""
+
+
+MOST_SLOW: Final = 2
+"""So many units of a group that take too long say that the database itself is away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,8 @@ class Writer:
         self._jobs: deque[_Job[Any]] = deque()
         self._wake = asyncio.Event()
         self._closing = False
+        self._slow = ""
+        """The kind of unit that took too long when it was last repeated alone."""
         self._loop: asyncio.AbstractEventLoop | None = None
         """Asked for once: that costs a system call each time."""
 
@@ -102,16 +108,21 @@ class Writer:
         self._on_commit(len(group), seconds)
 
     async def _write_each(self, group: Sequence[_Job[Any]]) -> None:
-        """Repeat units one by one, so that only the guilty one fails."""
+        """Repeat units one by one, so that only the guilty one fails; those of a kind that took too
+        long the last time come last."""
         gone: StoreUnavailableError | None = None
-        for job in group:
+        slow = 0
+        for job in sorted(group, key=lambda job: _kind(job) == self._slow):
             if gone is not None:
                 _fail(job, StoreUnavailableError(str(gone)))
                 continue
             try:
                 (value,), seconds = await self._commit([job.unit])
             except StoreUnavailableError as error:
-                gone = error
+                if isinstance(error, StoreSlowError):
+                    slow, self._slow = slow + 1, _kind(job)
+                if slow >= MOST_SLOW or not isinstance(error, StoreSlowError):
+                    gone = error
                 _fail(job, error)
             except UndoneError as undone:  # alone in its transaction, it undoes no neighbour's
                 _answer(job, undone.answer)
@@ -171,6 +182,13 @@ def _answer(job: _Job[Any], value: object) -> None:
 def _fail(job: _Job[Any], error: Exception) -> None:
     if not job.answer.done():
         job.answer.set_exception(error)
+
+
+def _kind(job: _Job[Any]) -> str:
+    """Name what a unit does, as near as its code tells: a renewal is no record."""
+    unit = job.unit
+    work = unit.all_at_once if isinstance(unit, Alike) else unit
+    return str(getattr(work, "__qualname__", ""))
 
 
 def _ignore(_units: int, _seconds: float) -> None:

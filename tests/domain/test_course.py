@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.domain import states as s
-from orchestrator.domain.course import Course, ending_of
+from orchestrator.domain.course import Course, endings_of
 from orchestrator.domain.decisions import HaltRun
 from orchestrator.domain.model import Rate, RunStatus, Tolerance
 from orchestrator.domain.record import ActKind
@@ -106,12 +106,27 @@ def test_the_order_in_which_they_are_heard_of_and_what_is_taken_back_do_not_matt
     assert course.tripped(None) == fresh.tripped(None)
 
 
+def test_a_vm_that_waits_for_its_restart_has_ended_well_and_its_restart_counts_by_itself():
+    spec, patched = a_wave(), EPOCH + minutes(5)
+    waits = an_operation(1, s.RebootQueued(EPOCH + minutes(9), None, None))  # put off since
+    waits = replace(waits, patched_at=patched)
+    assert list(endings_of(waits, spec)) == [(patched, a_vm(1), False)]
+    lost = replace(waits, state=bad(20), reboot_at=EPOCH + minutes(10))
+    assert [bad for _, _, bad in endings_of(lost, spec)] == [False, True]
+    assert [bad for _, _, bad in endings_of(replace(lost, forgiven=True), spec)] == [False]
+    left = s.Succeeded(EPOCH + minutes(20), s.Outcome.REBOOT_PENDING, WHY)
+    assert list(endings_of(replace(waits, state=left), spec)) == [(patched, a_vm(1), False)]
+
+
 def test_what_was_accepted_or_never_started_is_no_result():
     spec = a_wave()
-    assert ending_of(replace(an_operation(1, bad(1)), forgiven=True), spec) is None
-    assert ending_of(an_operation(1, s.Skipped(EPOCH, WHY)), spec) is None
-    assert ending_of(an_operation(1), spec) is None
-    assert ending_of(an_operation(1, bad(1)), spec) == (EPOCH + minutes(1), a_vm(1), True)
+    unended = [
+        replace(an_operation(1, bad(1)), forgiven=True),
+        an_operation(1, s.Skipped(EPOCH, WHY)),
+        an_operation(1),
+    ]
+    assert not [list(endings_of(op, spec)) for op in unended if list(endings_of(op, spec))]
+    assert list(endings_of(an_operation(1, bad(1)), spec)) == [(EPOCH + minutes(1), a_vm(1), True)]
 
 
 def a_view(tolerance: Tolerance, *states: s.State, whole: bool = False) -> RunView:
@@ -169,5 +184,5 @@ def test_a_failure_on_its_way_to_the_rows_holds_the_next_start_back():
     view = a_view(Tolerance(in_a_row=2), bad(1), s.Preparing(EPOCH))
     starting = view.ops[a_vm(1)]
     assert hindrance(view, starting) is None
-    view._foreseen[1] += 1
+    view.coming._bad[1] += 1
     assert "in a row" in str(hindrance(view, starting))

@@ -27,6 +27,11 @@ def test_of_a_count_and_a_percentage_the_smaller_holds():
     assert allowed(Share(count=30, percent=10), 100) == 10
 
 
+def test_a_count_that_no_database_holds_is_as_good_as_no_bound():
+    assert permitted(Share(count=3_000_000_000), 10) < 2**31
+    assert allowed(Share(count=3_000_000_000), 10) < 2**31
+
+
 def test_zero_halts_at_the_first_failure():
     assert exceeded(1, allowed(Share(count=0), 1_000))
     assert not exceeded(0, allowed(Share(count=0), 1_000))

@@ -347,8 +347,8 @@ def test_no_vm_is_submitted_beside_a_failure_that_is_being_written():
     failing, next_one = view.ops.values()
     event = Broke(EPOCH, s.FailureClass.GUEST, WHY)
     move = Move(before=failing, after=replace(failing, state=FAILED), event=event, actor=DAEMON)
-    view.foresee([move])
+    view.coming.count([move])
     assert "1 bad VM" in str(hindrance(view, next_one))
     assert plan(view, EPOCH).decisions == ()
-    view.foresee([move], -1)
+    view.coming.count([move], -1)
     assert hindrance(view, next_one) is None

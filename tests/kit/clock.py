@@ -10,6 +10,7 @@ class HandClock:
 
     def __init__(self, now: datetime = EPOCH) -> None:
         self._now = now
+        self._steady = timedelta(0)
 
     def now(self) -> datetime:
         """Return the instant it was turned to."""
@@ -17,7 +18,7 @@ class HandClock:
 
     def monotonic(self) -> float:
         """Return seconds since the epoch of the tests."""
-        return (self._now - EPOCH).total_seconds()
+        return (self._now - EPOCH + self._steady).total_seconds()
 
     async def sleep(self, seconds: float) -> None:
         """Turn the clock on by that much, at once."""
@@ -26,3 +27,8 @@ class HandClock:
     def turn_to(self, instant: datetime) -> None:
         """Turn the clock on to an instant that has not been yet."""
         self._now = max(self._now, instant)
+
+    def set_back(self, by: timedelta) -> None:
+        """Set the wall clock back, as an administrator or NTP does."""
+        self._now -= by
+        self._steady += by

@@ -92,8 +92,9 @@ MUTANTS: Final = (
             ),
             Edit(
                 _WRITER,
-                "from orchestrator.ports import Clock, StoreUnavailableError\n",
-                "from orchestrator.ports import Clock, Saved, StoreUnavailableError\n",
+                "from orchestrator.ports import Clock, StoreSlowError, StoreUnavailableError\n",
+                "from orchestrator.ports import Clock, StoreSlowError, StoreUnavailableError\n"
+                "from orchestrator.ports import Saved\n",
             ),
         ),
     ),
@@ -114,8 +115,8 @@ MUTANTS: Final = (
         (
             Edit(
                 _WRITER,
-                "        for job in group:\n            if gone is not None:\n",
-                "        for job in group[:1]:\n            if gone is not None:\n",
+                "        for job in sorted(group, key=lambda job: _kind(job) == self._slow):\n",
+                "        for job in group[:1]:\n",
             ),
         ),
     ),

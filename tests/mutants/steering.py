@@ -144,8 +144,8 @@ MUTANTS: Final = (
         (
             Edit(
                 _WAVE_STEPS,
-                " and wave.baking_until <= now and tally.settled\n",
-                " and wave.baking_until <= now + wave.spec.bake and tally.settled\n",
+                " and wave.baking_until <= now and settled\n",
+                " and wave.baking_until <= now + wave.spec.bake and settled\n",
             ),
         ),
     ),

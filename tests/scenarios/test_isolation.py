@@ -2,12 +2,14 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from orchestrator.domain.model import AttemptId, Share
+from orchestrator.domain.record import ActKind
 from orchestrator.engine.conductor import Conductor
-from orchestrator.ports import StoreUnavailableError
+from orchestrator.ports import StoreSlowError, StoreUnavailableError
 from tests.kit.stage import a_ring, machines, staged
 
 
@@ -133,3 +135,81 @@ async def test_a_run_whose_rows_cannot_be_read_does_not_stop_the_others(sqlite_u
             await conductor.scan(group)
         assert conductor.driving == ()
         assert on.witness.crashes
+
+
+async def test_a_run_that_is_too_much_for_the_database_keeps_no_other_from_being_driven(sqlite_url):
+    async with staged(sqlite_url, (*machines("w", 1), *machines("x", 1))) as on:
+        big = await on.open(a_ring("w"), name="big")
+        small = await on.open(a_ring("x"), name="small")
+        load = on.store.load
+
+        async def slow(run_id):
+            if run_id == big:
+                raise StoreSlowError("it took too long")
+            return await load(run_id)
+
+        flawed = Flawed(on.store, "load", ZeroDivisionError())
+        flawed._fail = slow
+        conductor = Conductor(replace(on.doors, store=flawed), "daemon-1")
+        async with asyncio.TaskGroup() as group:
+            await conductor.scan(group)
+            assert conductor.driving == (small,)
+            assert (f"run {big}", "it took too long") in on.witness.troubles
+            conductor.stop()
+
+
+async def test_a_credential_that_breaks_costs_no_attempt_and_sends_nothing(sqlite_url):
+    """A bug in it comes after the intent; it is certain all the same that nothing was sent."""
+    async with staged(sqlite_url, machines("w", 2)) as on:
+        run_id = await on.open(a_ring("w", max_parallel=Share(count=2)))
+        tokens, looks = on.arm._tokens, 0
+
+        class Breaking:
+            def __getattr__(self, name):
+                return getattr(tokens, name)
+
+            def held(self):
+                nonlocal looks
+                looks += 1
+                return None if looks in {3, 4} else tokens.held()
+
+            async def get(self):
+                raise asyncio.InvalidStateError("Result is not set.")
+
+        on.arm._tokens = Breaking()
+        row = await on.drive(run_id)
+        assert (row["status"], row["succeeded"]) == ("passed", 2)
+        assert on.posts() == {"w-00": 1, "w-01": 1}
+        assert {type(error) for _, error in on.witness.crashes} == {asyncio.InvalidStateError}
+
+
+async def test_when_the_clock_is_set_back_acts_and_polls_do_not_rest_for_as_long(any_database_url):
+    async with staged(any_database_url, machines("w", 4)) as on:
+        on.clock.turn_to(on.clock.now() + timedelta(days=30))
+        run_id = await on.open(a_ring("w", max_parallel=Share(count=2)))
+        driver = await on.take(run_id)
+        await on.go_on(driver, until=lambda view: view.tally(1).labels["in_progress"] == 2)
+        on.clock.set_back(timedelta(hours=1))
+        await on.ask(run_id, ActKind.HALT, because="stop")
+        async with asyncio.TaskGroup() as group:
+            todo = await driver.step(group)
+            await driver.settle()
+        assert driver.run.status == "halted"
+        assert driver._seconds_until(todo.wake_at) <= 60
+        near = on.clock.now() + timedelta(minutes=30)
+        assert all(watch.next_at < near for watch in driver.view.watches.values())
+        assert on.witness.troubles == [("clock", "it was set back by 1h")]
+
+
+async def test_a_driver_that_is_told_to_stop_begins_none_of_the_reads_that_wait(sqlite_url):
+    async with staged(sqlite_url, machines("w", 3)) as on:
+        run_id = await on.open(a_ring("w", max_parallel=Share(count=3)))
+        driver = await on.take(run_id)
+        await on.go_on(driver, until=lambda view: view.tally(1).labels["in_progress"] == 3)
+        asked = len(on.witness.asks)
+        on.clock.turn_to(on.clock.now() + timedelta(hours=1))
+        async with asyncio.TaskGroup() as group:
+            await driver.step(group)  # hands out three polls
+            driver.stop()
+            await driver.settle()
+        assert len(on.witness.asks) == asked

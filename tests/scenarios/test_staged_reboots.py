@@ -1,6 +1,7 @@
 """Reboots as a phase of their own, with the shipped engine against the simulated Azure: who is
 restarted when, how many at once, and what becomes of a restart that goes wrong."""
 
+from dataclasses import replace
 from datetime import datetime, time, timedelta
 from typing import Any
 
@@ -10,15 +11,17 @@ from orchestrator.domain.model import (
     GroupLimit,
     Hours,
     Limits,
+    Rate,
     Reboot,
     Share,
     StagedReboot,
     Tolerance,
     Window,
 )
-from orchestrator.domain.record import ActKind, Resolution
+from orchestrator.domain.record import ActKind, Emergency, Resolution
+from orchestrator.service import Opened
 from orchestrator.simulator import tempers
-from orchestrator.simulator.tempers import PollFault, PostFault, Temper
+from orchestrator.simulator.tempers import Ending, PollFault, PostFault, Temper
 from tests.kit.rows import EPOCH
 from tests.kit.stage import a_machine, a_ring, machines, staged
 
@@ -265,3 +268,89 @@ async def test_a_ramp_and_a_strict_budget_do_not_wait_for_reboots_that_wait_for_
         assert (row["status"], row["succeeded"]) == ("passed", 8)
         ledger: Any = on.azure.ledger(on.clock.now())
         assert ledger["high_water"]["in_flight"] == 2
+
+
+BAD = Temper(ending=Ending.FAILS, patches=3)
+
+
+async def test_vms_that_wait_for_their_restart_have_ended_well_for_every_budget(sqlite_url):
+    """Every fourth VM fails: never two in a row, and never half of the last four."""
+    fleet = [a_machine(f"w-{n:02d}", BAD if n % 4 == 0 else NEEDY) for n in range(12)]
+    rate = Rate(percent=30, last=4, min_sample=4)
+    async with staged(sqlite_url, fleet) as on:
+        bears = Tolerance(count=5, in_a_row=2, rate=rate)
+        run_id = await on.open(a_wave(max_parallel=Share(count=1), allow_failures=bears))
+        row = await on.drive(run_id)
+        assert (row["status"], row["failed"], row["succeeded"]) == ("passed", 3, 9), row["reason"]
+        waited = (await on.operations(run_id))["w-01"]
+        assert waited["started_at"] < waited["patched_at"] < waited["reboot_at"]
+
+
+async def test_a_group_is_held_back_while_the_others_wait_for_their_restart(sqlite_url):
+    def image(number: int) -> str:
+        return "pub:off:bad" if number in {4, 6, 8, 10} else "pub:off:good"
+
+    fleet = [
+        a_machine(f"w-{n:02d}", BAD if n in {4, 6} else NEEDY, image=image(n)) for n in range(12)
+    ]
+    async with staged(sqlite_url, fleet) as on:
+        held = Tolerance(count=1, quarantine=True)
+        run_id = await on.open(a_wave(max_parallel=Share(count=1), allow_failures=held))
+        row = await on.drive(run_id)
+        assert (row["status"], row["succeeded"], row["skipped"]) == ("passed", 8, 2)
+        assert "bad are 2 of 2 there, 0 of 5 elsewhere" in row["quarantine"]
+
+
+@pytest.mark.parametrize(
+    "temper",
+    [
+        {"every_poll": PollFault.FORBIDDEN},
+        {"posts": (PostFault.TAKEN_CUT,)},
+        {"forgets": timedelta(0)},
+    ],
+)
+async def test_where_azure_does_not_say_whether_a_reboot_is_needed_none_is_called_done(
+    sqlite_url, temper
+):
+    """Neither the operation's own result can be read nor Resource Graph's."""
+    silent = Temper(needs_reboot=True, patches=3, blind_graph=True, **temper)
+    async with staged(sqlite_url, [a_machine("w-00", silent)]) as on:
+        run_id = await on.open(a_wave())
+        assert (await on.drive(run_id))["reboot_pending"] == 1
+        operation = (await on.operations(run_id))["w-00"]
+        assert "whether they need a reboot is not known, and none was made" in operation["reason"]
+        assert restarts(on) == []
+
+
+async def test_an_emergency_has_vms_that_wait_for_their_restart_too(any_database_url):
+    async with staged(any_database_url, machines("w", 3, NEEDY)) as on:
+        weekly = await on.open(a_wave(hours=NIGHT))
+        driver = await on.take(weekly)
+        await on.go_on(driver, until=lambda view: view.tally(1).waiting_for_reboot == 3)
+        plan = replace(driver.run.plan, name="zero-day", min_interval=timedelta(0))
+        urgent = await on.service.open(
+            replace(plan, waves=(a_ring("w", max_parallel=Share(count=5)),)),
+            config_hash="0",
+            opened_by="ann",
+            emergency=Emergency(approved_by="the CISO", because="CVE-2026-1"),
+        )
+        assert isinstance(urgent, Opened)
+        on.clock.turn_to(on.clock.now() + timedelta(seconds=3))
+        await on.go_on(driver)
+        assert (await on.row(weekly))["reboot_pending"] == 3
+        assert (await on.drive(urgent.run_id))["status"] == "passed"
+        assert set(on.posts().values()) == {2}
+
+
+async def test_a_restart_of_a_vm_that_stays_busy_is_given_up_after_four_hours(sqlite_url):
+    async with staged(sqlite_url, machines("w", 1, NEEDY)) as on:
+        whole = Hours(windows=(Window(start=time(22), length=8 * HOUR),), reserve=15 * MINUTE)
+        run_id = await on.open(a_wave(hours=whole))
+        driver = await on.take(run_id)
+        await on.go_on(driver, until=lambda view: view.tally(1).waiting_for_reboot == 1)
+        object.__setattr__(_record(on).machine, "power", "starting")
+        await on.go_on(driver)
+        operation = (await on.operations(run_id))["w-00"]
+        assert operation["outcome"] == "reboot_pending"
+        assert "the VM is starting; waited 4:0" in operation["reason"]
+        assert on.clock.now() < EPOCH + 28 * HOUR

@@ -1,13 +1,14 @@
 """What people ask for, in whole runs: pause, resume, halt, cancel, retry."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import time, timedelta
 
-from orchestrator.domain.model import Share, Tolerance
+from orchestrator.domain.model import Hours, Reboot, Share, Tolerance, Window
 from orchestrator.domain.record import Act, ActKind
 from orchestrator.service import Opened
 from orchestrator.simulator.exchange import HangUp
 from orchestrator.simulator.faults import TEMPERS
+from tests.kit.rows import EPOCH
 from tests.kit.stage import a_machine, a_ring, machines, staged
 
 TWO = Share(count=2)
@@ -119,6 +120,34 @@ async def test_a_retry_after_the_end_opens_a_new_run_with_just_those_vms(sqlite_
         assert (await on.store.load(opened.run_id)).run.parent == first
 
 
+async def test_a_vm_that_is_tried_again_in_a_new_run_keeps_the_rules_of_its_own_wave(sqlite_url):
+    """Databases at night and never with a reboot; web servers at any time and always with one."""
+    night = Hours(windows=(Window(start=time(22), length=timedelta(hours=4)),))
+    fleet = (a_machine("db-00", TEMPERS["fails_once"]), a_machine("db-01"), a_machine("web-00"))
+    rules = {"hours": night, "reboot": Reboot.NEVER, "allow_failures": Tolerance(count=1)}
+    async with staged(sqlite_url, fleet) as on:
+        first = await on.open(
+            a_ring("db", max_parallel=TWO, **rules), a_ring("web", reboot=Reboot.ALWAYS)
+        )
+        assert (await on.drive(first))["status"] == "passed"
+        on.clock.turn_to(EPOCH + timedelta(hours=36))  # at noon
+        act = Act(
+            id="again",
+            run_id=first,
+            kind=ActKind.RETRY,
+            actor="ann",
+            because="x",
+            at=on.clock.now(),
+        )
+        opened = await on.service.act(act)
+        assert isinstance(opened, Opened)
+        (wave,) = (await on.store.load(opened.run_id)).waves
+        assert (wave.spec.name, wave.spec.hours, wave.spec.reboot) == ("db", night, Reboot.NEVER)
+        assert (await on.drive(opened.run_id))["status"] == "passed"
+        again = (await on.operations(opened.run_id))["db-00"]["started_at"]
+        assert str(again) >= "2026-01-02T22:00"
+
+
 async def test_an_act_that_is_repeated_is_harmless(sqlite_url):
     async with staged(sqlite_url, machines("w", 3)) as on:
         run_id = await on.open(a_ring("w"))
@@ -142,7 +171,7 @@ async def test_a_vm_queued_in_another_open_run_is_skipped_there_and_then(sqlite_
         first = await on.open(a_ring("w"), name="first")
         second = await on.open(a_ring("w"), name="second", deadline=timedelta(days=1))
         reasons = {row["reason"] for row in (await on.operations(second)).values()}
-        assert reasons == {f"still queued in run {first}"}
+        assert reasons == {f"still waits in run {first}"}
 
 
 async def test_a_retry_for_a_wave_that_passed_opens_a_run_beside_the_open_one(any_database_url):

@@ -64,6 +64,19 @@ async def test_a_schedule_fires_once_at_its_time(night):
     assert opener.opened == ["2026-01-11T02:00"]
 
 
+async def test_a_bug_in_one_schedule_is_told_and_ends_neither_the_others_nor_the_daemon(night):
+    broken, sound = Opener(night), Opener(night)
+    broken.trouble = ZeroDivisionError("a bug")
+    timetable = a_timetable(night, sound)
+    flawed = Entry(plan="flawed", schedule=NIGHTLY, open=broken)
+    timetable._entries = (flawed, *timetable._entries)
+    await timetable.check()
+    await at(night, 1, timetable)
+    assert sound.opened == ["2026-01-11T02:00"]
+    ((where, error),) = night.witness.crashes
+    assert (where, type(error)) == ("schedule of plan flawed", ZeroDivisionError)
+
+
 async def test_of_two_daemons_one_fires(night):
     opener = Opener(night)
     one, two = a_timetable(night, opener), a_timetable(night, opener)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.domain.model import Freeze, Hours, Share, Window
+from orchestrator.domain.model import Freeze, Hours, Share, Tolerance, Window
 from orchestrator.domain.record import ActKind, Emergency
 from orchestrator.service import NotOpened, Opened
 from orchestrator.simulator.faults import TEMPERS
@@ -263,3 +263,24 @@ async def test_another_failure_in_a_windowed_run_is_not_carried_over(any_databas
         run_id = await on.open(a_ring("w", hours=NIGHT))
         assert (await on.drive(run_id))["failed"] == 1
         assert len(starts(on)) == 1
+
+
+async def test_a_late_end_that_ran_out_of_its_time_is_not_carried_over_into_a_wave_that_bakes(
+    any_database_url,
+):
+    """Nobody starts in a wave that bakes: the run would wait for that VM until its deadline."""
+    late = Temper(
+        overruns=True,
+        bad_runs=1,
+        forgets=timedelta(0),
+        view_lag=6 * HOUR,
+        graph_lag=6 * HOUR,
+    )
+    fleet = (a_machine("w-00", late), a_machine("w-01"), a_machine("x-00"))
+    async with by_day(any_database_url, fleet) as on:
+        two, bears = Share(count=2), Tolerance(count=1)
+        first = a_ring("w", hours=NIGHT, max_parallel=two, allow_failures=bears, bake=2 * DAY)
+        run_id = await on.open(first, a_ring("x", hours=NIGHT), deadline=9 * DAY)
+        row = await on.drive(run_id)
+        assert (row["status"], row["failed"], row["succeeded"]) == ("passed", 1, 2)
+        assert "window exceeded" in (await on.operations(run_id))["w-00"]["reason"]

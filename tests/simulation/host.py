@@ -20,6 +20,10 @@ AROUND_A_RESTART: Final = 40.0
 """The same around the request for a restart: there are few of them."""
 
 
+_PEOPLE: Final = "people0"
+"""They look at clocks that are right."""
+
+
 class DeadError(BaseException):
     """This incarnation is dead. Nothing it does has any effect."""
 
@@ -81,7 +85,10 @@ class Host:
 
     def now(self) -> datetime:
         """Return this machine's wall clock, which may be wrong."""
-        return EPOCH + timedelta(seconds=self.world.seconds() + self.skew)
+        seconds, jump = self.world.seconds() + self.skew, self.world.weather.set_back
+        if jump is not None and self.name != _PEOPLE and self.world.seconds() >= jump[0]:
+            seconds -= jump[1]
+        return EPOCH + timedelta(seconds=seconds)
 
     def monotonic(self) -> float:
         """Return seconds on its steady clock."""

@@ -45,7 +45,8 @@ CREATE TEMP TRIGGER saw_attempt AFTER INSERT ON attempt BEGIN
     (SELECT count(*) FROM operation p WHERE p.run_id = e.run_id AND p.wave = e.position
      AND state IN ('failed', 'needs_human') AND NOT forgiven) OR e.run_id = NEW.run_id AND e.reboots_allowed <
     (SELECT count(*) FROM operation p WHERE p.run_id = e.run_id AND p.wave = e.position
-     AND state IN ('failed', 'needs_human') AND NOT forgiven AND p.reboot_at IS NOT NULL)),
+     AND state IN ('failed', 'needs_human') AND NOT forgiven AND p.reboot_at IS NOT NULL
+     AND p.reason_code <> 'died_in_bake')),
   'bad', (SELECT count(*) FROM operation p WHERE p.run_id = NEW.run_id AND state IN ('failed', 'needs_human') AND NOT forgiven),
   'at', NEW.intent_at, 'frozen', (SELECT count(*) FROM frozen z
     WHERE z.begins <= NEW.intent_at AND z.ends > NEW.intent_at),

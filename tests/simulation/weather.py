@@ -83,6 +83,7 @@ _HELD_BACK: Final = 0.15
 """The share of nights in which all machines of one system fail, and budgets may hold them back."""
 _LATE: Final = 240.0
 """Reboots come last: faults must not have ended by then."""
+_SET_BACK: Final = (*(None,) * 8, (20.0, 30.0), (45.0, 40.0))
 _DEAF: Final = (*(0.0,) * 48, 0.3, 0.7)
 """Few nights: each such machine is waited for until its deadline, at the price of five."""
 _UNREAD: Final = (PollFault.ERROR_503, PollFault.BROKEN_JSON, PollFault.NOT_FOUND)
@@ -99,6 +100,8 @@ class Weather:
     freeze: float = 0.0
     stop: float = 0.0
     skews: tuple[float, float] = (0.0, 0.0)
+    set_back: tuple[float, float] | None = None
+    """When the daemons' wall clocks are set back, and by how much."""
     takes: tuple[float, float] = (5.0, 30.0)
     view_lag: float = 5.0
     graph_lag: float = 20.0
@@ -178,6 +181,7 @@ def drawn(seed: int) -> Weather:
         **_reboots(Random(f"staged {seed}")),
         approve=Random(f"approve {seed}").random() < 0.15,
         deaf=Random(f"deaf {seed}").choice(_DEAF),
+        set_back=Random(f"set back {seed}").choice(_SET_BACK),
     )
     if Random(f"quarantine {seed}").random() < _HELD_BACK:
         weather = replace(weather, **_GROUP)

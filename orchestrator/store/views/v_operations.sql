@@ -38,7 +38,8 @@ SELECT
     NULLIF(o.image, '') AS image,
     o.tags AS tags,
     o.failed_patches AS failed_patches,
-    o.reboot_at AS reboot_at
+    o.reboot_at AS reboot_at,
+    o.patched_at AS patched_at
 FROM operation o
 JOIN wave w ON w.run_id = o.run_id AND w.position = o.wave
 LEFT JOIN watch p ON p.run_id = o.run_id AND p.vm_id = o.vm_id

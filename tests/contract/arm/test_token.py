@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from azure.core.credentials import AccessToken
@@ -114,6 +115,48 @@ async def test_a_token_serves_to_its_end_when_no_other_is_to_be_had(cached, mint
     clock.wait(11)
     with pytest.raises(TokenUnavailableError):
         await cached.get()
+
+
+async def test_a_token_that_cannot_be_renewed_serves_all_who_ask_in_its_last_minute(clock):
+    """While Entra is down azure-identity hands out what it has, again and again."""
+    asked = 0
+    end = clock.now() + timedelta(seconds=40)
+
+    async def last_one():
+        nonlocal asked
+        asked += 1
+        return Issued(value="the-last", expires_at=end)
+
+    source = CachedTokens(last_one, clock)
+    for _ in range(3):
+        assert set(await asyncio.gather(*(source.get() for _ in range(20)))) == {"the-last"}
+    assert asked == 1
+    clock.wait(tokens.PAUSE)
+    assert await source.get() == "the-last"
+    assert asked == 2
+    await source.close()
+
+
+async def test_who_waited_for_a_renewal_is_served_though_the_next_one_has_begun(clock):
+    let = asyncio.Event()
+
+    async def last_one():
+        await let.wait()
+        return Issued(value="the-last", expires_at=clock.now() + timedelta(seconds=40))
+
+    def next_one(_done):
+        let.clear()
+        clock.wait(tokens.PAUSE)
+        source._renew()
+
+    source: Any = CachedTokens(last_one, clock)
+    waits = asyncio.create_task(source.get())
+    await asyncio.wait({waits}, timeout=0)
+    source._renewal.add_done_callback(next_one)
+    let.set()
+    assert await waits == "the-last"
+    assert not source._renewal.done()
+    await source.close()
 
 
 async def test_a_failure_is_told_for_a_while_without_asking_again(cached, mint, clock):

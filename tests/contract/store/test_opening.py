@@ -8,7 +8,7 @@ import stat
 import pytest
 from sqlalchemy import text
 
-from orchestrator.ports import Saved, Store, StoreUnavailableError
+from orchestrator.ports import Saved, Store, StoreSlowError, StoreUnavailableError
 from orchestrator.store.address import parse
 from orchestrator.store.database import Database
 from orchestrator.store.opening import open_reading, open_store
@@ -221,6 +221,19 @@ async def test_a_server_compiles_none_of_our_statements(migrated_postgres_url):
     await database.close()
 
 
+async def test_a_commit_waits_for_the_disk_whatever_the_server_likes(migrated_postgres_url):
+    database = Database(parse(migrated_postgres_url))
+    asked = "SELECT current_database()"
+    name = await database.read(lambda c: c.exec_driver_sql(asked).scalar())
+    likes = f'ALTER DATABASE "{name}" SET synchronous_commit = off'
+    await database.write(lambda c: c.exec_driver_sql(likes))
+    await database.close()
+    fresh = Database(parse(migrated_postgres_url))
+    shown = await fresh.write(lambda c: c.exec_driver_sql("SHOW synchronous_commit").scalar())
+    assert shown == "on"
+    await fresh.close()
+
+
 async def test_a_server_knows_how_large_a_run_is_as_soon_as_it_is_open(migrated_postgres_url):
     fleet = [an_operation("run-1", f"vm-{number}") for number in range(1_000)]
     known = "SELECT reltuples::int FROM pg_class WHERE relname = 'operation'"
@@ -236,6 +249,36 @@ async def test_a_read_sees_one_picture_of_a_server(migrated_postgres_url):
     isolation = "SHOW transaction_isolation"
     shown = await database.read(lambda c: c.exec_driver_sql(isolation).scalar())
     assert shown == "repeatable read"
+    await database.close()
+
+
+async def test_who_waits_for_a_lock_sees_what_was_committed_meanwhile_whatever_the_server_likes(
+    migrated_postgres_url,
+):
+    """Else two daemons that count the same slots would both find one free."""
+    database = Database(parse(migrated_postgres_url))
+    asked = "SELECT current_database()"
+    name = await database.read(lambda c: c.exec_driver_sql(asked).scalar())
+    likes = f"ALTER DATABASE \"{name}\" SET default_transaction_isolation = 'repeatable read'"
+    await database.write(lambda c: c.exec_driver_sql(likes))
+    await database.close()
+    fresh = Database(parse(migrated_postgres_url))
+    shown = await fresh.write(lambda c: c.exec_driver_sql("SHOW transaction_isolation").scalar())
+    assert shown == "read committed"
+    await fresh.close()
+
+
+async def test_a_statement_that_took_too_long_does_not_say_that_the_server_is_away(
+    migrated_postgres_url,
+):
+    database = Database(parse(migrated_postgres_url))
+
+    def dawdle(connection):
+        connection.exec_driver_sql("SET LOCAL statement_timeout = 50")
+        connection.exec_driver_sql("SELECT pg_sleep(5)")
+
+    with pytest.raises(StoreSlowError, match="statement timeout"):
+        await database.write(dawdle)
     await database.close()
 
 

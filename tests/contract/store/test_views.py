@@ -48,7 +48,7 @@ PROMISED = {  # as the design writes them
     " state, outcome, failure_class, reason, attempt, client_request_id, activity_id, started_at,"
     " finished_at, polls, last_polled_at, next_poll_at, installed, failed, pending, excluded,"
     " not_selected, reboot_status, window_exceeded, zone, availability_set, image, tags,"
-    " failed_patches, reboot_at",
+    " failed_patches, reboot_at, patched_at",
     "v_patches": "run_id, vm_id, patch_id, name, version, kb_id, classifications, state",
     "v_attempts": "run_id, vm_id, attempt, client_request_id, intent_at, sent_at, ended_at, end,"
     " http_status, activity_id, verdict, superseded_verdict, kind",
@@ -155,6 +155,7 @@ async def test_an_operation_shows_all_that_is_known_of_it(store):
         "tags": "{}",
         "failed_patches": None,
         "reboot_at": None,
+        "patched_at": None,
     }
 
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from sqlalchemy import text
 
-from orchestrator.ports import StoreUnavailableError
+from orchestrator.ports import StoreSlowError, StoreUnavailableError
 from orchestrator.store.opening import open_store
 from orchestrator.store.writer import MOST_UNITS, Writer
 from tests.contract.store.kit import a_run
@@ -94,6 +94,46 @@ async def test_a_unit_that_fails_fails_alone(writer, running, commits, raw):
     ]
     assert await noted(raw) == ["a", "b", "c"]
     assert commits == [1, 1, 1]
+
+
+async def test_a_unit_that_takes_too_long_holds_up_none_of_its_neighbours(writer, running, raw):
+    """Its row is locked by somebody else, say; the database is well."""
+
+    def slow(_connection):
+        raise StoreSlowError("it took too long")
+
+    tasks = await waiting(writer, note("a"), slow, note("b"))
+    await running(*tasks)
+    assert [type(task.exception()) for task in tasks] == [type(None), StoreSlowError, type(None)]
+    assert await noted(raw) == ["a", "b"]
+
+
+async def test_two_units_that_take_too_long_say_that_the_database_is_away(writer, running, raw):
+    """Else a group of two hundred would wait for each time-out in turn."""
+
+    def slow(_connection):
+        raise StoreSlowError("it took too long")
+
+    tasks = await waiting(writer, slow, slow, note("a"))
+    await running(*tasks)
+    assert all(isinstance(task.exception(), StoreUnavailableError) for task in tasks)
+    assert await noted(raw) == []
+
+
+async def test_a_kind_of_unit_that_took_too_long_comes_last_the_next_time(writer, running, raw):
+    order = []
+
+    def slow(_connection):
+        order.append("slow")
+        raise StoreSlowError("it took too long")
+
+    def quick(_connection):
+        order.append("quick")
+
+    writer._slow = slow.__qualname__
+    tasks = await waiting(writer, slow, quick)
+    await running(*tasks)
+    assert order[-2:] == ["quick", "slow"]
 
 
 async def test_cancelling_a_caller_does_not_cancel_the_write(writer, running, raw):
