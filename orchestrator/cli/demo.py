@@ -166,7 +166,7 @@ async def _tell(daemon: Daemon, stopping: asyncio.Event) -> list[Row]:
             raise Stop(opened.reason, Exit.INTERNAL)
         run_id: RunId = opened.run_id
 
-        def done(row: Row, _waves: Sequence[Row]) -> bool:
+        async def done(row: Row) -> bool:
             return at_rest(row) or stopping.is_set() or clock.monotonic() > until
 
         with screen() as shown:

@@ -2,7 +2,7 @@
 nothing."""
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Protocol
@@ -97,10 +97,9 @@ async def follow(
     run_id: RunId,
     clock: Clock,
     shown: Screen,
-    done: Callable[[Row, Sequence[Row]], bool],
+    done: Callable[[Row], Awaitable[bool]],
 ) -> None:
-    """Show a run until its row and those of its waves are `done`, or until it waits for the whole
-    fleet to be let go on.
+    """Show a run until it is `done`, or until it waits for the whole fleet to be let go on.
 
     Raises `LookupError` when there is no such run.
     """
@@ -115,7 +114,7 @@ async def follow(
             lines.append(said)
         shown.show(run, waves, lines)
         waits = waiting(run) > 0 and in_flight(run) == 0
-        if done(run, waves) or (waits and await held(store) is not None):
+        if await done(run) or (waits and await held(store) is not None):
             return
         await clock.sleep(EVERY_S)
 

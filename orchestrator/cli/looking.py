@@ -113,7 +113,7 @@ async def _standing(store: Store, run_id: RunId) -> Sequence[str]:
 async def _watch(store: Store, run_id: RunId) -> None:
     stopping = asyncio.Event()
 
-    def done(row: Row, _waves: Sequence[Row]) -> bool:
+    async def done(row: Row) -> bool:
         return at_rest(row) or stopping.is_set()
 
     with signals(stopping), screen() as shown:

@@ -3,7 +3,6 @@ follows."""
 
 import asyncio
 import os
-from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,9 +24,10 @@ from orchestrator.cli.following import (
     troubled,
     undriven,
 )
+from orchestrator.cli.leaving import Leave
 from orchestrator.cli.loop import drive
 from orchestrator.cli.options import config_option, json_option
-from orchestrator.cli.progress import Row, at_rest, awaits, exits, in_flight, report, to_json
+from orchestrator.cli.progress import Row, at_rest, exits, report, to_json
 from orchestrator.cli.sessions import LIFT, actor, log_at_once, reading, signals, through_the_door
 from orchestrator.cli.text import say
 from orchestrator.clock import WallClock
@@ -108,7 +108,11 @@ class _Asked:
 @config_option
 @json_option
 @click.option("--resume", is_flag=True, help="Follow the plan's open run instead of refusing.")
-@click.option("--no-wait", is_flag=True, help="Return as soon as nothing is in flight.")
+@click.option(
+    "--no-wait",
+    is_flag=True,
+    help="Leave a run that waits for its hours, a bake, a gate or an approval.",
+)
 @emergency_options
 def run(
     plan: str,
@@ -244,10 +248,11 @@ async def _follow(store: Store, run_id: RunId, asked: _Asked, stopping: asyncio.
 async def _to_its_end(
     store: Store, run_id: RunId, asked: _Asked, stopping: asyncio.Event, shown: Screen
 ) -> Exit:
-    def done(row: Row, waves: Sequence[Row]) -> bool:
-        begun = row["queued"] < row["vms"] or awaits(waves)
-        idle = not asked.wait and in_flight(row) == 0 and begun
-        return at_rest(row) or idle or stopping.is_set()
+    leave = Leave(store)
+
+    async def done(row: Row) -> bool:
+        rests = at_rest(row) or stopping.is_set()
+        return rests or (not asked.wait and await leave.may(row))
 
     await follow(store, run_id, WallClock(), shown, done)
     row, waves = await read(store, run_id)
@@ -261,6 +266,7 @@ async def _to_its_end(
         return Exit.INTERRUPTED
     hold = await held(store) if row["closed_at"] is None else None
     if hold is None:
+        leave.told(row)
         return heaviest(exits(row, waves))
     say(hold.text, to_stderr=True)
     waits = Exit.HALTED if isinstance(hold, Brake) else Exit.NEEDS_A_PERSON

@@ -216,10 +216,12 @@ def told(gate: GateSpec) -> str:
     return gate.url.partition("?")[0]
 
 
-def described(wave: Wave) -> Iterator[str]:
-    """Say how each gate of a wave stands that was read, red ones first."""
+def described(wave: Wave, moment: Moment | None = None) -> Iterator[str]:
+    """Say how each gate of a wave stands that was read, or each of one kind, red ones first."""
     gates = {Moment.BEFORE: wave.spec.before, Moment.CHECK: wave.spec.check}
     for stand in sorted(wave.gates, key=lambda each: each.green):
+        if moment not in {None, stand.moment}:
+            continue
         name = told(gates[stand.moment][stand.number - 1])
         colour = "green" if stand.green else "red"
         yield f"gate {name} is {colour} since {stand.since:%Y-%m-%d %H:%M}Z: {stand.said}"

@@ -63,12 +63,13 @@ def test_watch_tells_it_once_while_it_lasts(folder):
     leased(folder, timedelta(minutes=-5))
     shown = Shown()
 
+    async def enough(_run):
+        return shown.looks == 3
+
     async def watch():
         url = f"sqlite:///{folder / 'status.db'}"
         async with open_reading(url, clock=WallClock()) as store:
-            await follow(
-                store, RunId("run-1"), WallClock(), shown, lambda _run, _waves: shown.looks == 3
-            )
+            await follow(store, RunId("run-1"), WallClock(), shown, enough)
 
     asyncio.run(watch())
     assert [SAID in line for line in shown.lines].count(True) == 1
