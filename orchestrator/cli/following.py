@@ -52,7 +52,7 @@ class PlainScreen:
             say(line)
         if self._last.get("run") != run["status"]:
             self._last["run"] = run["status"]
-            say(headline(run))
+            say(headline(run, waves))
 
 
 class LiveScreen:
@@ -67,7 +67,7 @@ class LiveScreen:
         from rich.text import Text
 
         self._lines = [*self._lines, *lines][-_EVENTS_SHOWN:]
-        picture = [headline(run), *(wave_line(wave) for wave in waves), "", *self._lines]
+        picture = [headline(run, waves), *(wave_line(wave) for wave in waves), "", *self._lines]
         drawn = "\n".join(harmless(line) for line in picture)
         self._live.update(Text(drawn, no_wrap=True, overflow="ellipsis"))
 

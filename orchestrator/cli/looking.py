@@ -17,6 +17,7 @@ from orchestrator.cli.text import say
 from orchestrator.cli.viewing import view_of
 from orchestrator.clock import WallClock
 from orchestrator.config.settings import Access
+from orchestrator.domain.budgets import spent
 from orchestrator.domain.foreign import harmless
 from orchestrator.domain.gating import described
 from orchestrator.domain.model import RunId
@@ -70,7 +71,8 @@ async def _all(store: Store, *, as_json: bool) -> None:
     still_open = [row for row in rows if row["closed_at"] is None]
     closed = [row for row in rows if row["closed_at"] is not None]
     for row in [*still_open, *closed[-_CLOSED_SHOWN:]]:
-        say(headline(row))
+        is_open = row["status"] == "open"
+        say(headline(row, await store.rows("v_waves", run_id=row["run_id"]) if is_open else ()))
         if row["run_id"] in idle:
             say(f"  {idle[row['run_id']]}")
     if not rows:
@@ -97,8 +99,8 @@ async def _one(store: Store, run_id: RunId, *, as_json: bool) -> None:
 
 
 async def _standing(store: Store, run_id: RunId) -> Sequence[str]:
-    """Say how the gates of the current wave stand, and why queued VMs wait, what holds most of them
-    first."""
+    """Say how the gates of the current wave and the budgets beside the waves' own stand, and why
+    queued VMs wait, what holds most of them first."""
     now = WallClock().now()
     view = await view_of(store, run_id, now)
     wave = current_wave(view)
@@ -107,7 +109,8 @@ async def _standing(store: Store, run_id: RunId) -> Sequence[str]:
     lines = [f"    {number:>5} queued: {reason}" for reason, number in found[:_REASONS_SHOWN]]
     left = sum(number for _, number in found[_REASONS_SHOWN:])
     others = [f"    {left:>5} queued for other reasons"] if left else []
-    return [harmless(line) for line in (*gates, *lines, *others)]
+    budgets = [f"    {line}" for line in spent(view)]
+    return [harmless(line) for line in (*gates, *budgets, *lines, *others)]
 
 
 async def _watch(store: Store, run_id: RunId) -> None:

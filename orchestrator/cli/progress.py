@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from orchestrator.cli.exits import Exit
 from orchestrator.domain.foreign import harmless
+from orchestrator.domain.words import counted
 
 Row = Mapping[str, Any]
 
@@ -46,11 +47,6 @@ def ended(row: Row) -> int:
     return int(row["vms"]) - waiting(row) - in_flight(row)
 
 
-def bad(row: Row) -> int:
-    """Return how many VMs of a run or wave row failed or need a person."""
-    return int(row["failed"]) + int(row["needs_human"])
-
-
 def at_rest(run: Row) -> bool:
     """Tell whether nothing is in flight and nothing moves without a person."""
     if run["closed_at"] is not None:
@@ -79,16 +75,41 @@ def exits(run: Row, waves: Sequence[Row] = ()) -> list[Exit]:
     return found
 
 
-def headline(run: Row) -> str:
-    """Say in one line how a run stands."""
+def headline(run: Row, waves: Sequence[Row] = ()) -> str:
+    """Say in one line how a run stands, and with its waves' rows whom or what it waits for."""
     parts = [
         f"{run['run_id']}  {run['status']}",
         f"{ended(run)} of {run['vms']} VMs settled",
         f"{in_flight(run)} in flight",
-        f"{bad(run)} bad",
+        f"{run['bad']} bad{_accepted(run)}",
     ]
+    if run["needs_human"]:
+        parts.append(f"{counted(run['needs_human'], 'VM needs', 'VMs need')} a person")
+    if run["status"] == "open":
+        parts += filter(None, map(_awaited, waves))
     reason = f" ({harmless(run['reason'])})" if run["reason"] else ""
     return " · ".join(parts) + reason
+
+
+def _accepted(row: Row) -> str:
+    """Say how many bad VMs no budget counts any more: by a `resume`, or held back with a group."""
+    return f", {row['accepted']} accepted" if row["accepted"] else ""
+
+
+def _awaited(wave: Row) -> str:
+    """Say whom or what a wave waits for, that is no VM of it; empty: nothing."""
+    name, status = harmless(wave["wave"]), wave["status"]
+    if status == "awaiting_approval":
+        return f"wave {name} waits for an approval by {harmless(wave['approval'] or 'a person')}"
+    if status not in {"pending", "baking"}:
+        return ""
+    moment = "before" if status == "pending" else "check"
+    stands = [each for each in json.loads(wave["gates"] or "[]") if each["moment"] == moment]
+    red = sum(not each["green"] for each in stands)
+    gates = f"waits for its gates ({red} of {len(stands)} red)" if stands else ""
+    bakes = f"bakes until {_minute(wave['baking_until'])}" if status == "baking" else ""
+    said = " and ".join(filter(None, (bakes, gates)))
+    return f"wave {name} {said}" if said else ""
 
 
 def nobody_drives(run: Row, since: datetime | None) -> str:
@@ -104,7 +125,8 @@ def wave_line(wave: Row) -> str:
     filled = _BAR * done // vms if vms else 0
     bar = "█" * filled + "░" * (_BAR - filled)
     allowed = "" if wave["allowed_failures"] is None else f" of {wave['allowed_failures']} allowed"
-    figures = f"{done:>4}/{vms:<4} in flight {in_flight(wave):<3} bad {bad(wave)}{allowed}"
+    counted_on = f"bad {wave['bad']}{allowed}{_accepted(wave)}"
+    figures = f"{done:>4}/{vms:<4} in flight {in_flight(wave):<3} {counted_on}"
     return f"  {harmless(wave['wave']):<12} {wave['status']:<8} {bar} {figures}"
 
 
@@ -143,6 +165,12 @@ def _clock(at: datetime | str) -> str:
     return at.strftime("%H:%M:%S") if isinstance(at, datetime) else str(at)[11:19]
 
 
+def _minute(at: datetime | str) -> str:
+    """Show an instant to the minute in UTC, whatever way the database gives it."""
+    text = at.strftime("%Y-%m-%d %H:%M") if isinstance(at, datetime) else str(at)[:16]
+    return f"{text.replace('T', ' ')}Z"
+
+
 def to_json(row: Row) -> str:
     """Write a view row as one line of JSON; times as RFC 3339 in UTC, whatever the database."""
     return json.dumps(dict(row), default=_as_text, ensure_ascii=True)
@@ -156,7 +184,7 @@ def _as_text(value: object) -> str:
 
 def report(run: Row, waves: Sequence[Row], troubled: Sequence[Row]) -> list[str]:
     """Tell a run's end: its waves, and each VM that did not simply succeed."""
-    lines = [headline(run), *(f"{wave_line(wave)}  {counts(wave)}" for wave in waves)]
+    lines = [headline(run, waves), *(f"{wave_line(wave)}  {counts(wave)}" for wave in waves)]
     if run["quarantine"]:
         lines.append(f"  {harmless(json.loads(run['quarantine'])['reason'])}")
     for op in troubled:

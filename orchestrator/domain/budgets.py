@@ -53,12 +53,12 @@ def _wave_s(
     coming = view.coming.bad(wave.position) if foreseen else 0
     bad = tally.bad + coming - len(accepted)
     if halting.exceeded(bad, wave.allowed):
-        return _over_budget(what, bad, wave.allowed)
+        return _counted_on(what, bad, wave.allowed)
     lost = tally.bad_reboots - sum(is_bad_reboot(op, wave.spec) for op in accepted)
     lost += view.coming.bad_reboots(wave.position) if foreseen else 0
     bearable = wave.reboots_allowed
     if bearable is not None and halting.exceeded(lost, bearable):
-        return _over_budget(f"the phase of reboots of {what}", lost, bearable)
+        return _counted_on(f"the phase of reboots of {what}", lost, bearable)
     return _named(what, _tripped(view, view.courses[wave.position], coming, accepted))
 
 
@@ -66,7 +66,7 @@ def _run_s(view: RunView, coming: int, accepted: Sequence[Operation] = ()) -> Wh
     bad = sum(tally.bad for tally in view.tallies()) + coming - len(accepted)
     allowed = allowed_in(view)
     if allowed is not None and halting.exceeded(bad, allowed):
-        return _over_budget("the run", bad, allowed)
+        return _counted_on("the run", bad, allowed)
     return _named("the run", _tripped(view, view.course, coming, accepted))
 
 
@@ -80,7 +80,7 @@ def _tripped(
     return course.tripped(since, coming)
 
 
-def _over_budget(what: str, bad: int, allowed: int) -> Why:
+def _counted_on(what: str, bad: int, allowed: int) -> Why:
     return Why("budget", f"{what} has {counted(bad, 'bad VM')}, {allowed} allowed")
 
 
@@ -94,6 +94,19 @@ def allowed_in(view: RunView) -> int | None:
     if tolerance is None or not halting.numbered(tolerance):
         return None
     return halting.allowed(tolerance, sum(wave.vms for wave in view.waves.values()))
+
+
+def spent(view: RunView) -> Iterator[str]:
+    """Say how much is spent of each budget that is not a wave's own: of the run, and of the phases
+    of reboots that have begun."""
+    allowed = allowed_in(view)
+    if allowed is not None:
+        yield _counted_on("the run", sum(tally.bad for tally in view.tallies()), allowed).text
+    for position, wave in view.waves.items():
+        if wave.reboots_allowed is not None and wave.closed_at is None:
+            what = f"the phase of reboots of wave {wave.spec.name}"
+            lost = view.tally(position).bad_reboots
+            yield _counted_on(what, lost, wave.reboots_allowed).text
 
 
 # ----------------------------------------------------------------------------------------- strict

@@ -18,7 +18,7 @@ from orchestrator.store.trouble import SchemaError
 
 _LOCK: Final = 0x0_0C_4E57_4A70
 """The key of PostgreSQL's advisory lock: only that it is ours matters."""
-REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
+REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
 """Every revision in `migrations/`, oldest first."""
 _STAMPS: Final = text("SELECT version_num FROM alembic_version")
 

@@ -51,6 +51,7 @@ _RUNS: Final = _view(
     "waves:number waves_passed:number vms:number",
     _COUNTS,
     "reminded_at:time quarantine reboot_queued:number rebooting:number",
+    "bad:number accepted:number",
 )
 _WAVES: Final = _view(
     "v_waves",
@@ -59,7 +60,7 @@ _WAVES: Final = _view(
     _COUNTS,
     "max_parallel:number approval asked_at:time approved_at:time approved_by gates",
     "reboot_queued:number rebooting:number reboots_at:time reboots_at_once:number",
-    "reboots_allowed:number",
+    "reboots_allowed:number bad:number accepted:number",
 )
 _OPERATIONS: Final = _view(
     "v_operations",

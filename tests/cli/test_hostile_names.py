@@ -61,6 +61,10 @@ def go(folder, capfd, monkeypatch):
     return command
 
 
+async def rests(run):
+    return at_rest(run)
+
+
 def lines(said):
     """Return the lines of an output, each of which is printable but for its end."""
     assert steering(said, ours="\n") == set()
@@ -104,7 +108,7 @@ def test_a_run_is_shown_in_its_own_lines(folder, capfd):
         await _one(store, called, as_json=False)
         assert len(lines(capfd.readouterr().out)) == 3
         events = await store.rows("v_events", run_id=called)
-        await follow(store, called, HandClock(), PlainScreen(), lambda run, _: at_rest(run))
+        await follow(store, called, HandClock(), PlainScreen(), rests)
         told = [line for event in events if (line := event_line(event))]
         assert len(lines(capfd.readouterr().out)) == len(told) + 1
 
@@ -163,7 +167,7 @@ def test_a_live_picture_has_its_own_lines_only(folder):
 
     async def drawn(store, called):
         picture = Picture()
-        await follow(store, called, HandClock(), LiveScreen(picture), lambda run, _: at_rest(run))
+        await follow(store, called, HandClock(), LiveScreen(picture), rests)
         [text] = picture.texts
         assert steering(text, ours="\n") == set()
         events = await store.rows("v_events", run_id=called)

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.domain import states as s
+from orchestrator.domain.budgets import spent
 from orchestrator.domain.deciding import write
 from orchestrator.domain.decisions import CloseWave, HaltRun, OpenWave
 from orchestrator.domain.model import AttemptId, Rate, Tolerance, Warnings, WaveStatus
@@ -200,3 +201,23 @@ def test_both_shares_of_a_run_are_of_all_its_waves():
     view.put(replace(view.ops[a_vm(2)], state=FAILED))
     (halt,) = plan(view, EPOCH).decisions
     assert halt.why.text.startswith("the run has 3 bad VMs, 2 allowed")
+
+
+def test_what_is_spent_of_the_run_s_budget_is_told_without_what_was_accepted():
+    tolerance = Tolerance(count=2)
+    view = RunView(
+        with_states(a_snapshot((a_wave(), 3), allow_failures=tolerance), (FAILED, LOST, GOOD))
+    )
+    assert [*spent(view)] == ["the run has 2 bad VMs, 2 allowed"]
+    view.put(replace(view.ops[a_vm(0)], forgiven=True))
+    assert [*spent(view)] == ["the run has 1 bad VM, 2 allowed"]
+    assert [*spent(RunView(a_snapshot((a_wave(), 3))))] == []
+
+
+def test_what_is_spent_of_a_phase_of_reboots_is_told_until_its_wave_is_closed():
+    view = opened(RunView(with_states(a_snapshot((a_wave(), 2)), (FAILED, GOOD))))
+    view.waves[1] = replace(view.waves[1], reboots_allowed=1)
+    view.put(replace(view.ops[a_vm(0)], reboot_at=EPOCH))
+    assert [*spent(view)] == ["the phase of reboots of wave canary has 1 bad VM, 1 allowed"]
+    view.waves[1] = replace(view.waves[1], closed_at=EPOCH)
+    assert [*spent(view)] == []

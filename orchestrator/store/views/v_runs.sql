@@ -27,7 +27,33 @@ SELECT
     r.reminded_at AS reminded_at,
     r.quarantine AS quarantine,
     COUNT(*) FILTER (WHERE o.state = 'reboot_queued') AS reboot_queued,
-    COUNT(*) FILTER (WHERE o.state = 'rebooting') AS rebooting
+    COUNT(*) FILTER (WHERE o.state = 'rebooting') AS rebooting,
+    COUNT(*) FILTER (
+        WHERE NOT o.forgiven AND (
+            o.state IN ('failed', 'needs_human')
+            OR (
+                o.outcome = 'warned'
+                AND EXISTS (
+                    SELECT 1 FROM wave w
+                    WHERE w.run_id = o.run_id AND w.position = o.wave
+                    AND w.spec LIKE '%"warnings":"fail"%'
+                )
+            )
+        )
+    ) AS bad,
+    COUNT(*) FILTER (
+        WHERE o.forgiven AND (
+            o.state IN ('failed', 'needs_human')
+            OR (
+                o.outcome = 'warned'
+                AND EXISTS (
+                    SELECT 1 FROM wave w
+                    WHERE w.run_id = o.run_id AND w.position = o.wave
+                    AND w.spec LIKE '%"warnings":"fail"%'
+                )
+            )
+        )
+    ) AS accepted
 FROM run r
 LEFT JOIN operation o ON o.run_id = r.id
 GROUP BY r.id

@@ -39,7 +39,19 @@ SELECT
     COUNT(*) FILTER (WHERE o.state = 'rebooting') AS rebooting,
     w.reboots_at AS reboots_at,
     w.reboots_at_once AS reboots_at_once,
-    w.reboots_allowed AS reboots_allowed
+    w.reboots_allowed AS reboots_allowed,
+    COUNT(*) FILTER (
+        WHERE NOT o.forgiven AND (
+            o.state IN ('failed', 'needs_human')
+            OR (o.outcome = 'warned' AND w.spec LIKE '%"warnings":"fail"%')
+        )
+    ) AS bad,
+    COUNT(*) FILTER (
+        WHERE o.forgiven AND (
+            o.state IN ('failed', 'needs_human')
+            OR (o.outcome = 'warned' AND w.spec LIKE '%"warnings":"fail"%')
+        )
+    ) AS accepted
 FROM wave w
 LEFT JOIN operation o ON o.run_id = w.run_id AND o.wave = w.position
 GROUP BY w.run_id, w.position

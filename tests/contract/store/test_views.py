@@ -2,12 +2,16 @@
 
 # ruff: noqa: S608 - a test puts together what it meddles with
 
+from dataclasses import replace
+from itertools import product
+
 import pytest
 
-from orchestrator.domain.model import RunStatus
+from orchestrator.domain.model import RunStatus, Warnings
 from orchestrator.domain.operation import Broke, Dropped, Escalated, Passed
 from orchestrator.domain.record import Change, Watch
 from orchestrator.domain.states import FailureClass, Outcome, Succeeded
+from orchestrator.domain.tally import is_bad
 from orchestrator.store.public import VIEWS
 from tests.contract.store.kit import (
     LATER,
@@ -40,10 +44,10 @@ COUNTS = (
 REBOOTS = "reboot_queued, rebooting"
 PROMISED = {  # as the design writes them
     "v_runs": "run_id, plan, status, reason, config_hash, opened_at, closed_at, waves,"
-    f" waves_passed, vms, {COUNTS}, reminded_at, quarantine, {REBOOTS}",
+    f" waves_passed, vms, {COUNTS}, reminded_at, quarantine, {REBOOTS}, bad, accepted",
     "v_waves": "run_id, position, wave, status, reason, opened_at, baking_until, closed_at,"
     f" allowed_failures, vms, in_flight, {COUNTS}, max_parallel, approval, asked_at, approved_at,"
-    f" approved_by, gates, {REBOOTS}, reboots_at, reboots_at_once, reboots_allowed",
+    f" approved_by, gates, {REBOOTS}, reboots_at, reboots_at_once, reboots_allowed, bad, accepted",
     "v_operations": "run_id, wave, vm_id, vm_name, subscription_id, resource_group, region, os,"
     " state, outcome, failure_class, reason, attempt, client_request_id, activity_id, started_at,"
     " finished_at, polls, last_polled_at, next_poll_at, installed, failed, pending, excluded,"
@@ -108,6 +112,27 @@ async def test_the_counts_of_a_run_and_of_its_waves_add_up_to_their_vms(store):
         assert sum(row[name] for row in waves) == run[name]
     flying = ("preparing", "submitting", "unknown", "in_progress", "verifying", "rebooting")
     assert [row["in_flight"] for row in waves] == [sum(r[n] for n in flying) for r in waves]
+
+
+async def test_bad_and_accepted_are_what_the_budgets_count_and_do_not_count_any_more(store):
+    """With `warnings: fail` a warned VM is bad, too; of a good one nothing is left to accept."""
+    strict = replace(a_wave(1, name="strict").spec, warnings=Warnings.FAIL)
+    good = [
+        Succeeded(NOW, outcome, WHY, None, a_result())
+        for outcome in (Outcome.SUCCEEDED, Outcome.WARNED)
+    ]
+    states = [*(BY_NAME[name] for name in ("failed", "needs_human", "skipped", "queued")), *good]
+    ops = [
+        replace(an_operation("run-1", f"vm-{n}", wave=n % 2, state=state), forgiven=forgiven)
+        for n, (state, forgiven, _) in enumerate(product(states, (False, True), range(2)))
+    ]
+    waves = [a_wave(0, name='"warnings":"fail"'), replace(a_wave(1), spec=strict)]
+    await store.open_run(a_run(waves=2), waves, ops, [], None)
+    rows = [*await store.rows("v_waves"), *await store.rows("v_runs")]
+    assert [(row["bad"], row["accepted"]) for row in rows] == [(2, 2), (3, 3), (5, 5)]
+    for row, spec in zip(rows, (a_wave(0).spec, strict), strict=False):
+        mine = [op for op in ops if op.wave == row["position"]]
+        assert row["bad"] == sum(is_bad(op, spec) for op in mine)
 
 
 async def test_a_run_without_vms_and_without_waves_has_its_row(store):
