@@ -192,7 +192,7 @@ def diff(old: Path, new: Path, *, offline: bool, as_json: bool) -> None:
     The VMs are those that Azure lists at this moment for NEW's credential. Nothing is started.
     """
     before, after = load(old), load(new)
-    found = tuple(differences(before, after))
+    found = tuple(differences(before, after, WallClock().now()))
     log_at_once(after)
     moved = {} if offline else asyncio.run(_moved(before, after))
     shown = _diff_rows(found, moved) if as_json else _diff_lines(found, moved)
@@ -214,8 +214,11 @@ async def _moved(before: Settings, after: Settings) -> Mapping[str, Sequence[Mov
 
 def _diff_lines(found: Sequence[Difference], moved: Mapping[str, Sequence[Moved]]) -> Iterator[str]:
     for each in found:
-        what = f" {each.key}" if each.key else ""
-        yield f"plan {each.plan}{what}: {each.before or 'not set'} -> {each.after or 'not set'}"
+        if not each.key:
+            yield f"plan {each.plan}: {each.before or each.after}"
+            continue
+        what = f"plan {each.plan} {each.key}" if each.plan else each.key
+        yield f"{what}: {each.before or 'not set'} -> {each.after or 'not set'}"
     for name, groups in moved.items():
         yield from (f"plan {name}: {_sentence(group)}" for group in groups)
     if not found and not any(moved.values()):
