@@ -176,6 +176,7 @@ class Daemon:
                 next_fires=lambda: self.timetable.next_fires,
                 tokens=lambda: self.throttle.tokens(parts.clock.now()),
                 safe_mode=lambda: self.conductor.safe_mode is not None,
+                halted=lambda: self.conductor.brake is not None,
             )
         )
 

@@ -73,6 +73,8 @@ class Standing:
     """(bucket, tokens left) of the shared buckets: `Throttle.tokens` at this moment."""
     safe_mode: Callable[[], bool] = lambda: False
     """Whether the database waits for a person's confirmation (`Conductor.safe_mode`)."""
+    halted: Callable[[], bool] = lambda: False
+    """Whether the whole fleet is halted (`Conductor.brake`)."""
 
 
 class Metrics:
@@ -205,9 +207,7 @@ class _Gauges:
             [((plan,), at.timestamp()) for plan, at in fires.items()],
             "plan",
         )
-        distrusted = self.standing is not None and self.standing.safe_mode()
-        about = "1 while the database waits for a person's confirmation."
-        yield _gauge("safe_mode", about, [((), int(distrusted))])
+        yield from _stops(self.standing)
         tokens = sorted(self.standing.tokens() if self.standing else (), key=lambda each: each[1])
         yield _gauge(
             "arm_tokens",
@@ -218,6 +218,15 @@ class _Gauges:
 
 
 _Sample = tuple[tuple[str, ...], float]
+
+
+def _stops(standing: Standing | None) -> Iterator[Metric]:
+    """Yield what keeps every run of every daemon from starting anything."""
+    distrusted = standing is not None and standing.safe_mode()
+    about = "1 while the database waits for a person's confirmation."
+    yield _gauge("safe_mode", about, [((), int(distrusted))])
+    halted = standing is not None and standing.halted()
+    yield _gauge("fleet_halted", "1 while the whole fleet is halted.", [((), int(halted))])
 
 
 def _operations(runs: Sequence[Driven]) -> Metric:

@@ -11,6 +11,7 @@ from typing import Any, Final
 import click
 
 from orchestrator.cli.choosing import run_and_vms
+from orchestrator.cli.events import happened
 from orchestrator.cli.exits import Stop
 from orchestrator.cli.following import undriven
 from orchestrator.cli.options import config_option, json_option
@@ -139,11 +140,13 @@ def _of_one(view: RunView, op: Operation, each: Standing, lines: Sequence[Row]) 
     for hold in each.holds:
         yield f"  {hold.text}"
         yield f"      ends: {hold.ends}"
+    if op.forgiven:
+        yield "  it is accepted as it is: no budget counts it any more"
     if lines:
         yield "  its latest lines in the log:"
     for line in lines[-_LINES:]:
         why = f": {line['why']}" if line["why"] else ""
-        yield f"    {line['at'][:19]}Z  {line['event']}  by {line['actor']}{why}"
+        yield f"    {line['at'][:19]}Z  {happened(line)}  by {line['actor']}{why}"
 
 
 def _last(lines: Sequence[Row]) -> str:

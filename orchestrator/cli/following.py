@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 
+from orchestrator.cli.events import event_line
 from orchestrator.cli.progress import (
     Row,
-    event_line,
     headline,
     in_flight,
     nobody_drives,

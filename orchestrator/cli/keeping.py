@@ -54,7 +54,8 @@ def check(config: Path) -> int:
     """Check that the database is whole, that the audit log is what was written, and that it is
     believed.
 
-    Nothing is changed. Damage and a broken hash chain end with code 1, safe mode with code 4.
+    Nothing is changed. Damage and a broken hash chain end with code 1, safe mode with code 4, a
+    database that cannot be read with code 6.
     """
     access = _access(config)
     found = asyncio.run(checking.check(access.database, access.high_water))
@@ -70,7 +71,10 @@ def _bad(found: Findings) -> Iterator[str]:
     for line in found.damage:
         yield f"the database is damaged: {line}"
     for run_id, broken in found.broken.items():
-        yield f"the audit log of {run_id or 'the system'} is not what was written: {broken}"
+        whose = f"run {run_id}" if run_id else "the system"
+        yield (
+            f"the audit log of {whose} is not what was written: line {broken.seq}: {broken.reason}"
+        )
     if not (found.damage or found.broken):
         return
     yield "do not start anything with it; restore a copy made with `orchestrator db backup`"

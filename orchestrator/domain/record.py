@@ -270,11 +270,12 @@ class Heed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
-    """What a daemon looks up for, every few seconds: whether the database is believed, how many
-    other daemons drive runs, and which runs it may drive: those that are not closed and that nobody
-    else holds, oldest first."""
+    """What a daemon looks up for, every few seconds: whether the database is believed, whether
+    everything is halted, how many other daemons drive runs, and which runs it may drive: those that
+    are not closed and that nobody else holds, oldest first."""
 
     safe_mode: SafeMode | None
+    brake: Brake | None
     others: int
     free_runs: tuple[RunId, ...]
 

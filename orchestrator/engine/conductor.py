@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 from orchestrator.domain.durations import PAST
 from orchestrator.domain.model import RunId
-from orchestrator.domain.record import Lease, SafeMode
+from orchestrator.domain.record import Brake, Fact, Lease, SafeMode
+from orchestrator.domain.states import Why
 from orchestrator.engine.doors import Doors
 from orchestrator.engine.driver import Driver
 from orchestrator.engine.sweeper import Sweeper
@@ -27,6 +28,16 @@ AFTER_A_LATE_LOOK = timedelta(minutes=5)
 
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+def _braked(brake: Brake) -> Fact:
+    why = Why("", brake.text)
+    return Fact(at=brake.at, event="fleet.halted", actor=brake.actor, why=why)
+
+
+def _released(now: datetime) -> Fact:
+    why = Why("", "the halt of the whole fleet was lifted; v_events says by whom and why")
+    return Fact(at=now, event="fleet.resumed", actor="daemon", why=why)
 
 
 @dataclass(slots=True)
@@ -56,6 +67,7 @@ class Conductor:
         self.scanned_at: datetime | None = None
         """When the open runs were last looked for, also in vain; None before the first time."""
         self.safe_mode: SafeMode | None = None
+        self.brake: Brake | None = None
         """Whether the database was believed then; it is told once, when that changes."""
 
     @property
@@ -105,6 +117,7 @@ class Conductor:
         try:
             seen = await self._doors.store.overview(besides=self._holder)
             self._distrust(seen.safe_mode)
+            self._heed(seen.brake)
             self._doors.throttle.divide(1 + seen.others, self._doors.clock.now())
             for run_id in (*seen.free_runs, *await self._late_runs()):
                 if self._stopping:
@@ -131,6 +144,15 @@ class Conductor:
         if safe_mode is not None and safe_mode != self.safe_mode:
             self._doors.observer.troubled("database", safe_mode.text)
         self.safe_mode = safe_mode
+
+    def _heed(self, brake: Brake | None) -> None:
+        """Tell of the fleet-wide halt once, and once that it is over. The runs heed it themselves,
+        in the database; whoever watches this daemon's log would see only that nothing starts."""
+        if brake == self.brake:
+            return
+        self.brake = brake
+        now = self._doors.clock.now()
+        self._doors.observer.noted(RunId(""), _braked(brake) if brake else _released(now))
 
     async def _try_to_take_up(self, group: asyncio.TaskGroup, run_id: RunId) -> None:
         """Take a run up; one that is too much for the database at this time is not in the way of

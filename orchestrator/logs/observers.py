@@ -22,7 +22,7 @@ _QUIET_SECONDS: Final = 60.0
 _MOST_REMEMBERED: Final = 500
 _ALARMING: Final = {
     *("run.halted", "run.paused", "run.expired", "run.reminded", "wave.halted", "survey.found"),
-    *("approval.asked", "run.quarantined"),
+    *("approval.asked", "run.quarantined", "fleet.halted"),
 }
 
 

@@ -18,6 +18,7 @@ _WAITING: Final = (
     .where(_act.c.run_id == bindparam("the_run"), ~is_answered)
     .order_by(_act.c.at, _act.c.id)
 )
+_KIND: Final = select(_act.c.kind).where(_act.c.id == bindparam("the_act"))
 
 
 def ask(connection: Connection, act: Act) -> None:
@@ -56,5 +57,6 @@ def answer(connection: Connection, done: ActDone) -> Sequence[Line]:
     row = {"act_id": done.act_id, "at": done.at, "result": done.result}
     if not statements.insert_once(connection, _done, row):
         return []
-    detail = detail_text({"act": done.act_id})
+    kind = connection.execute(_KIND, {"the_act": done.act_id}).scalar_one()
+    detail = detail_text({"act": done.act_id, "kind": kind})
     return [Line(at=done.at, event="act.answered", actor=done.by, why=done.result, detail=detail)]

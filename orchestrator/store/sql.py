@@ -167,6 +167,7 @@ class SqlStore:
         return await self._read(
             lambda c: Overview(
                 safe_mode=incarnation.safe_mode(c),
+                brake=brakes.read(c),
                 others=leases.holders(c, besides),
                 free_runs=tuple(runs.free_runs(c, besides)),
             )

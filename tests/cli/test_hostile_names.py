@@ -9,9 +9,10 @@ import pytest
 from rich.live import Live
 
 from orchestrator.cli import run
+from orchestrator.cli.events import event_line
 from orchestrator.cli.following import LiveScreen, PlainScreen, follow
 from orchestrator.cli.looking import _one
-from orchestrator.cli.progress import at_rest, event_line
+from orchestrator.cli.progress import at_rest
 from orchestrator.cli.text import say, say_lines
 from orchestrator.store.column_types import plain
 from orchestrator.store.opening import open_reading, open_store

@@ -1,11 +1,13 @@
 """The fleet-wide halt, in whole runs: nothing starts and nothing opens until it is lifted."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 from orchestrator.config.loading import load
 from orchestrator.daemon import Daemon, Parts
 from orchestrator.domain.model import Share, Tolerance
 from orchestrator.domain.record import Act, ActKind
+from orchestrator.engine.conductor import Conductor
 from orchestrator.metrics import Metrics
 from orchestrator.service import NotOpened
 from orchestrator.simulator.faults import TEMPERS
@@ -140,3 +142,24 @@ async def test_a_schedule_that_fires_under_it_is_written_down_as_skipped(
         assert ["a bad patch is out" in fire["why"] for fire in fires] == [True]
         assert on.witness.troubles == []
         assert len(await on.store.open_runs()) == 1
+
+
+async def test_each_daemon_says_once_that_everything_is_halted_and_once_that_it_is_not(
+    any_database_url,
+):
+    async with staged(any_database_url, machines("w", 1)) as on:
+        conductor = Conductor(on.doors, "daemon-1")
+        async with asyncio.TaskGroup() as group:
+            await conductor.scan(group)
+            await on.service.halt_all("ann", "a bad patch is out")
+            for _ in range(3):
+                await conductor.scan(group)
+            assert conductor.brake is not None
+            (told,) = on.witness.facts
+            assert (told.event, told.actor) == ("fleet.halted", "ann")
+            assert "a bad patch is out" in told.why.text
+            await on.service.resume_all("bob", "it is pulled")
+            for _ in range(3):
+                await conductor.scan(group)
+            assert conductor.brake is None
+            assert [fact.event for fact in on.witness.facts] == ["fleet.halted", "fleet.resumed"]

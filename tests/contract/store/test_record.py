@@ -1,6 +1,7 @@
 """What any store owes a run's driver: a change is written whole, by one writer, or not at all."""
 
 import asyncio
+import json
 import zlib
 from dataclasses import replace
 
@@ -295,6 +296,8 @@ async def test_an_act_is_answered_once_and_in_the_log(store):
     assert (await store.heed(lease.run_id)).acts == ()
     lines = [(row["event"], row["why"]) for row in await store.rows("v_events")]
     assert lines[-2:] == [("act.asked", "enough"), ("act.answered", "halted")]
+    (answered,) = await store.rows("v_events", event="act.answered")
+    assert json.loads(answered["detail"]) == {"act": "a-1", "kind": "halt"}
 
 
 async def test_polling_state_is_written_over_and_leaves_no_line(store):
