@@ -31,7 +31,7 @@ chaos: setup-dev  ## Kill, pause and cut off real processes for SECONDS=540 (ARG
 sweep: setup-dev  ## Die once at every point of every simulated scenario, for half an hour (ARGS="--part 1/6")
 	@$(VENV)/python -m tests.simulation sweep $(ARGS)
 
-simulate-long: setup-dev  ## Play 100,000 simulated nights, for hours (ARGS="--first 5000000 --schedules 1000")
+simulate-long: setup-dev  ## Play 100,000 simulated nights, for two hours (ARGS="--first 5000000 --schedules 1000")
 	@$(VENV)/python -m tests.simulation hunt --first 1000000 --schedules 100000 $(ARGS)
 
 oracle: setup-dev  ## Compare every fire with a walk of the wall clock: all zones, ten years (ARGS="--years 1")
