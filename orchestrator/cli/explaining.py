@@ -4,6 +4,7 @@ move it. It reads the database and changes nothing."""
 import asyncio
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
@@ -28,7 +29,7 @@ from orchestrator.domain.standing import Standing, standing
 from orchestrator.domain.states import Ended
 from orchestrator.domain.view import RunView
 from orchestrator.domain.waits import Hold, goes_on, way_back
-from orchestrator.domain.words import counted
+from orchestrator.domain.words import counted, moment
 from orchestrator.ports import Store
 
 _LINES: Final = 12
@@ -88,7 +89,7 @@ async def _of_run(store: Store, view: RunView) -> Sequence[str]:
     for event in _TOLD_BY.get(run.status, ()):
         told += await store.rows("v_events", run_id=run.id, event=event)
     latest = max(told, key=itemgetter("seq"), default=None)
-    since = f" since {latest['at'][:16]}Z by {latest['actor']}" if latest else ""
+    since = f" since {_at(latest)} by {latest['actor']}" if latest else ""
     lines = [f"run {run.id} is {run.status}{since}{_because(run.reason)}"]
     if run.status in {RunStatus.PAUSED, RunStatus.HALTED}:
         lines.append(f"      ends: {goes_on(run.id)}")
@@ -135,7 +136,7 @@ def _of_all(view: RunView, found: Sequence[tuple[Operation, Standing]]) -> Itera
 
 def _of_one(view: RunView, op: Operation, each: Standing, lines: Sequence[Row]) -> Iterator[str]:
     wave = view.waves[op.wave].spec.name
-    since = f"{each.since:%Y-%m-%d %H:%M:%S}Z" if each.since else _last(lines)
+    since = moment(each.since) if each.since else _last(lines)
     yield f"{op.target.name} (wave {wave} of run {view.run.id}) is {each.state} since {since}"
     for hold in each.holds:
         yield f"  {hold.text}"
@@ -146,11 +147,15 @@ def _of_one(view: RunView, op: Operation, each: Standing, lines: Sequence[Row]) 
         yield "  its latest lines in the log:"
     for line in lines[-_LINES:]:
         why = f": {line['why']}" if line["why"] else ""
-        yield f"    {line['at'][:19]}Z  {happened(line)}  by {line['actor']}{why}"
+        yield f"    {_at(line)}  {happened(line)}  by {line['actor']}{why}"
 
 
 def _last(lines: Sequence[Row]) -> str:
-    return f"{lines[-1]['at'][:19]}Z" if lines else "the run's opening"
+    return _at(lines[-1]) if lines else "the run's opening"
+
+
+def _at(line: Row) -> str:
+    return moment(datetime.fromisoformat(line["at"]))
 
 
 def _row(view: RunView, op: Operation, each: Standing) -> Mapping[str, Any]:

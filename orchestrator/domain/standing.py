@@ -24,7 +24,7 @@ from orchestrator.domain.states import (
 )
 from orchestrator.domain.view import RunView
 from orchestrator.domain.waits import Hold, holds, way_back
-from orchestrator.domain.words import command
+from orchestrator.domain.words import command, moment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,10 +57,10 @@ def _next(view: RunView, op: Operation) -> Iterator[Hold]:
             text = "the intent is written and the one request is on its way"
             yield Hold(code="submitting", text=text, ends="with Azure's answer, or as unknown")
         case Unknown(why=why, settle_at=settle_at):
-            ends = f"when it is found, or at {settle_at:%Y-%m-%d %H:%M:%S}Z: then a person is asked"
+            ends = f"when it is found, or at {moment(settle_at)}: then a person is asked"
             yield Hold(code=why.code, text=f"Azure may have taken it: {why.text}", ends=ends)
         case InProgress(deadline=deadline):
-            ends = f"with its end; at {deadline:%Y-%m-%d %H:%M}Z a person is asked"
+            ends = f"with its end; at {moment(deadline)} a person is asked"
             text = f"Azure installs{_asked(view, op)}"
             yield Hold(code="in_progress", text=text, ends=ends)
         case Rebooting(since=None):
@@ -68,11 +68,11 @@ def _next(view: RunView, op: Operation) -> Iterator[Hold]:
             yield Hold(code="restarting", text=text, ends="with Azure's answer, or with a person")
         case Rebooting(deadline=datetime() as deadline):
             text = f"it restarts{_asked(view, op)}"
-            ends = f"when it is back; at {deadline:%Y-%m-%d %H:%M}Z it counts as failed"
+            ends = f"when it is back; at {moment(deadline)} it counts as failed"
             yield Hold(code="rebooting", text=text, ends=ends)
         case Verifying(deadline=deadline):
             text = "Azure has reported an end; the VM must be seen back and well"
-            ends = f"when it is, or at {deadline:%Y-%m-%d %H:%M}Z"
+            ends = f"when it is, or at {moment(deadline)}"
             yield Hold(code="verifying", text=text, ends=ends)
         case _:
             yield from _rest(view, op)
@@ -100,4 +100,4 @@ def _rest(view: RunView, op: Operation) -> Iterator[Hold]:
 
 def _asked(view: RunView, op: Operation) -> str:
     watch = view.watches.get(op.target.vm_id)
-    return "" if watch is None else f"; it is asked next at {watch.next_at:%H:%M:%S}Z"
+    return "" if watch is None else f"; it is asked next at {moment(watch.next_at)}"

@@ -16,7 +16,7 @@ from orchestrator.domain.states import Queued, RebootQueued, Why
 from orchestrator.domain.traits import is_held
 from orchestrator.domain.view import RunView
 from orchestrator.domain.window import of_restarts
-from orchestrator.domain.words import command, counted
+from orchestrator.domain.words import command, counted, moment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +157,7 @@ def _deferred(op: Operation, now: datetime) -> Iterator[Hold]:
     if not isinstance(state, Queued | RebootQueued) or state.not_before is None:
         return
     if state.not_before > now:
-        at = f"{state.not_before:%Y-%m-%d %H:%M:%S}Z"
+        at = moment(state.not_before)
         why = f": {state.why.text}" if state.why is not None else ""
         code = state.why.code if state.why is not None else "not_before"
         yield Hold(code=code, text=f"not before {at}{why}", ends=f"at {at}, then it is tried again")

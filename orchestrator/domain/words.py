@@ -1,7 +1,7 @@
-"""Small words for sentences: counts and spans as people say them."""
+"""Small words for sentences: counts, spans and times as people say them."""
 
 import shlex
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 _UNITS: Final = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
@@ -20,6 +20,12 @@ def spanned(span: timedelta) -> str:
         if number:
             parts.append(f"{number}{unit}")
     return " ".join(parts) or "0s"
+
+
+def moment(at: datetime) -> str:
+    """Say when something happened or is looked at next, in UTC: `2026-11-22 20:42:36Z`. What a plan
+    says in minutes, such as the end of a window, is said in minutes elsewhere."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
 
 
 def command(*words: str) -> str:

@@ -273,7 +273,7 @@ def test_a_vm_that_restarts_says_since_when_and_until_when():
     view = a_view(TAKEN, at_once=1)
     found = standing(view, next(iter(view.ops.values())), NOW)
     assert (found.state, found.since, found.holds[0].code) == ("rebooting", EPOCH, "rebooting")
-    assert "at 2026-01-01 00:45Z it counts as failed" in found.holds[0].ends
+    assert "at 2026-01-01 00:45:00Z it counts as failed" in found.holds[0].ends
     view = a_view(SENT, at_once=1)
     assert standing(view, next(iter(view.ops.values())), NOW).holds[0].code == "restarting"
 

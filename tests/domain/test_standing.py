@@ -1,5 +1,6 @@
 """What `explain` says: for each situation the reason that blocks, and what would end it."""
 
+import re
 from dataclasses import replace
 from datetime import time, timedelta
 
@@ -190,6 +191,15 @@ def test_each_situation_is_named_with_what_would_end_it(code):
     assert found.holds[0].code == code
     assert ends in found.holds[0].ends
     assert found.holds[0].text
+
+
+@pytest.mark.parametrize("code", SITUATIONS)
+def test_each_time_in_a_situation_has_its_day_and_is_in_utc(code):
+    view = SITUATIONS[code][0]()
+    for hold in standing(view, next(iter(view.ops.values())), NOW).holds:
+        for text in (hold.text, hold.ends):
+            times = re.findall(r"\d\d:\d\d", text)
+            assert len(re.findall(r"\d{4}-\d\d-\d\d \d\d:\d\d(?::\d\d)?Z", text)) == len(times)
 
 
 def test_a_queued_vm_of_the_group_that_is_held_back_names_it_before_its_wave():
