@@ -1,4 +1,4 @@
-"""A run as text: one line per wave, one line per event, and what its end means for the exit code.
+"""A run as text: one line per wave, and what its end means for the exit code.
 
 It reads view rows and knows nothing else; every text from outside is escaped before it is shown.
 """
@@ -18,18 +18,6 @@ Row = Mapping[str, Any]
 IN_FLIGHT: Final = ("preparing", "submitting", "unknown", "in_progress", "verifying", "rebooting")
 GOOD: Final = ("succeeded", "warned", "reboot_pending", "nothing_to_do")
 _BAR: Final = 24
-_QUIET: Final = frozenset(
-    {"operation.selected", "operation.began", "operation.intended", "operation.reported"}
-)
-"""Events that only lead to the next one: shown in the database, not on the terminal."""
-_SYMBOLS: Final = {
-    "succeeded": "✓",
-    "failed": "✗",
-    "needs_human": "!",
-    "skipped": "-",
-    "cancelled": "-",
-    "unknown": "?",
-}
 
 
 def in_flight(row: Row) -> int:
@@ -134,35 +122,6 @@ def counts(row: Row) -> str:
     """Say how a run's or wave's VMs ended: `12 succeeded, 1 failed`."""
     words = (*GOOD, "failed", "needs_human", "skipped", "cancelled", "queued", "reboot_queued")
     return ", ".join(f"{row[word]} {word}" for word in words if row[word]) or "nothing yet"
-
-
-def event_line(event: Row) -> str | None:
-    """Say one audit line for the terminal; None for one that only leads to the next."""
-    if event["event"] in _QUIET:
-        return None
-    detail = json.loads(event["detail"] or "{}")
-    what = _about_vm(event, detail) if event["vm_id"] else _about_run(event, detail)
-    why = f": {harmless(event['why'])}" if event["why"] else ""
-    actor = "" if event["actor"] == "daemon" else f" (by {harmless(event['actor'])})"
-    return f"{_clock(event['at'])} {what}{why}{actor}"
-
-
-def _about_run(event: Row, detail: Mapping[str, Any]) -> str:
-    """Say `run halted`, or `wave broad passed`."""
-    noun, _, verb = str(event["event"]).partition(".")
-    name = harmless(str(detail.get("wave") or "")) if noun == "wave" else ""
-    return " ".join(word for word in (noun, name, verb) if word)
-
-
-def _about_vm(event: Row, detail: Mapping[str, Any]) -> str:
-    to = str(detail.get("to", event["event"]))
-    name = str(event["vm_id"]).rsplit("/", 1)[-1]
-    return f"{_SYMBOLS.get(to, '·')} {harmless(name)} {to}"
-
-
-def _clock(at: datetime | str) -> str:
-    """Show the time of day in UTC, whatever way the database gives it."""
-    return at.strftime("%H:%M:%S") if isinstance(at, datetime) else str(at)[11:19]
 
 
 def _minute(at: datetime | str) -> str:
