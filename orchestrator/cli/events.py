@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from orchestrator.cli.progress import Row
 from orchestrator.config.durations import show_share
 from orchestrator.domain.foreign import harmless
 from orchestrator.domain.model import Share
 from orchestrator.domain.words import counted
 
-Row = Mapping[str, Any]
 Detail = Mapping[str, Any]
 
 _QUIET: Final = frozenset(

@@ -115,7 +115,7 @@ def _lines(configured: ConfiguredPlan, membership: Membership, foreseen: Forecas
     deadline = spanned(foreseen.deadline)
     verdict = "fits" if foreseen.fits else "DOES NOT FIT"
     if foreseen.left:
-        late = counted(foreseen.left, "VM", "VMs")
+        late = counted(foreseen.left, "VM")
         yield f"  {late} would not be started before the deadline, with long installations"
     if configured.schedule is not None:
         yield f"  opened by its next fire, {foreseen.opens_at:%Y-%m-%d %H:%M}Z:"

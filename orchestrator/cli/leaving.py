@@ -1,8 +1,6 @@
 """When `run --no-wait` leaves a run that stays open, and what it says then."""
 
-import shlex
-
-from orchestrator.cli.progress import Row, in_flight
+from orchestrator.cli.progress import Row, in_flight, to_start
 from orchestrator.cli.text import say
 from orchestrator.cli.viewing import view_of
 from orchestrator.clock import WallClock
@@ -35,10 +33,9 @@ class Leave:
         """Say what a run that is left open waits for, what ends that, and who goes on with it."""
         if self._hold is None or run["closed_at"] is not None:
             return
-        again = shlex.quote(harmless(run["plan"]))
         for line in (
             f"run {run['run_id']} stays open: {self._hold.text}",
             f"      ends: {self._hold.ends}",
-            f"a daemon takes care of it; where none runs, start `serve`, or `run {again} --resume`",
+            f"a daemon takes care of it; where none runs, {to_start(run)}",
         ):
             say(harmless(line), to_stderr=True)

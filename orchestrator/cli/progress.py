@@ -103,8 +103,13 @@ def _awaited(wave: Row) -> str:
 def nobody_drives(run: Row, since: datetime | None) -> str:
     """Say that an open run stands still because nothing drives it, and what to start."""
     seen = "never seen" if since is None else f"last seen {since:%Y-%m-%d %H:%M:%S}Z"
+    return f"no daemon drives this run ({seen}): {to_start(run)}"
+
+
+def to_start(run: Row) -> str:
+    """Say what drives a run that nothing drives."""
     plan = shlex.quote(harmless(run["plan"]))
-    return f"no daemon drives this run ({seen}): start `serve`, or `run {plan} --resume`"
+    return f"start `serve`, or `run {plan} --resume`"
 
 
 def wave_line(wave: Row) -> str:

@@ -17,6 +17,7 @@ from orchestrator.cli.text import say
 from orchestrator.clock import WallClock
 from orchestrator.config.loading import load_access
 from orchestrator.config.settings import Access, Settings
+from orchestrator.domain.words import command
 from orchestrator.http.token import TokenError, read_token, token_path
 from orchestrator.ports import StoreUnavailableError
 from orchestrator.store.address import parse
@@ -27,7 +28,7 @@ from orchestrator.store.trouble import DatabaseBusyError
 if TYPE_CHECKING:
     from orchestrator.http.client import Declined
 
-LIFT = '`orchestrator resume --all --because "…"` lifts it.'
+LIFT = f"`{command('resume', '--all')}` lifts it."
 """What a person can do about the fleet-wide halt."""
 _MOST_WARNED = 10
 """More of what is wrong elsewhere would hide what the command has to say."""

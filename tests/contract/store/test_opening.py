@@ -221,17 +221,23 @@ async def test_a_server_compiles_none_of_our_statements(migrated_postgres_url):
     await database.close()
 
 
-async def test_a_commit_waits_for_the_disk_whatever_the_server_likes(migrated_postgres_url):
-    database = Database(parse(migrated_postgres_url))
+async def shown_where_the_server_likes(url, likes, setting):
+    """Return what a setting is in our writes, in a database whose default another has set."""
+    database = Database(parse(url))
     asked = "SELECT current_database()"
     name = await database.read(lambda c: c.exec_driver_sql(asked).scalar())
-    likes = f'ALTER DATABASE "{name}" SET synchronous_commit = off'
-    await database.write(lambda c: c.exec_driver_sql(likes))
+    await database.write(lambda c: c.exec_driver_sql(f'ALTER DATABASE "{name}" SET {likes}'))
     await database.close()
-    fresh = Database(parse(migrated_postgres_url))
-    shown = await fresh.write(lambda c: c.exec_driver_sql("SHOW synchronous_commit").scalar())
-    assert shown == "on"
+    fresh = Database(parse(url))
+    shown = await fresh.write(lambda c: c.exec_driver_sql(f"SHOW {setting}").scalar())
     await fresh.close()
+    return shown
+
+
+async def test_a_commit_waits_for_the_disk_whatever_the_server_likes(migrated_postgres_url):
+    likes = "synchronous_commit = off"
+    shown = await shown_where_the_server_likes(migrated_postgres_url, likes, "synchronous_commit")
+    assert shown == "on"
 
 
 async def test_a_server_knows_how_large_a_run_is_as_soon_as_it_is_open(migrated_postgres_url):
@@ -256,16 +262,9 @@ async def test_who_waits_for_a_lock_sees_what_was_committed_meanwhile_whatever_t
     migrated_postgres_url,
 ):
     """Else two daemons that count the same slots would both find one free."""
-    database = Database(parse(migrated_postgres_url))
-    asked = "SELECT current_database()"
-    name = await database.read(lambda c: c.exec_driver_sql(asked).scalar())
-    likes = f"ALTER DATABASE \"{name}\" SET default_transaction_isolation = 'repeatable read'"
-    await database.write(lambda c: c.exec_driver_sql(likes))
-    await database.close()
-    fresh = Database(parse(migrated_postgres_url))
-    shown = await fresh.write(lambda c: c.exec_driver_sql("SHOW transaction_isolation").scalar())
+    likes, asked = "default_transaction_isolation = 'repeatable read'", "transaction_isolation"
+    shown = await shown_where_the_server_likes(migrated_postgres_url, likes, asked)
     assert shown == "read committed"
-    await fresh.close()
 
 
 async def test_a_statement_that_took_too_long_does_not_say_that_the_server_is_away(
