@@ -46,7 +46,7 @@ from orchestrator.ports import StoreUnavailableError
 _BUG = "a bug, see the log"
 READERS = 100
 """How many reads of one run wait for Azure together: as many as there are connections."""
-_SHORTEST_S = 0.01
+_SHORTEST = timedelta(milliseconds=10)
 """What falls due within this time is done in one step: a plan for each of thousands of polls a
 second would cost more than the polls."""
 
@@ -71,7 +71,7 @@ class Driver:
         self._gatekeeper = Gatekeeper(doors, self.book)
         self._readers: Hands[_Read] = Hands("read", READERS, self._read)
         self._wakes_at: datetime | None = None
-        self._stopping = False
+        self._stopping = self._settling = False
         self.stepped = asyncio.Event()
         """Set once everything that waited for this driver, people's acts too, was looked at."""
         self._rewinds = Rewinds(self._clock)
@@ -165,6 +165,7 @@ class Driver:
 
     async def settle(self) -> None:
         """Wait until nothing is in hand: for those who turn the clock themselves."""
+        self._settling = True
         while self.view.in_hand or self.view.gates.in_hand:
             self.book.changed.clear()
             if self.view.in_hand or self.view.gates.in_hand:
@@ -281,15 +282,22 @@ class Driver:
             self._return(vm, again, quiet=isinstance(command, Poll | Await | Look | Visit))
 
     def _return(self, vm: VmId, again: datetime | None, *, quiet: bool = False) -> None:
-        """Let an operation go from the hand. A read after which nothing has changed wakes nobody,
-        unless it is due again before the next step."""
+        """Let an operation go from the hand. A read after which nothing has changed wakes nobody
+        who would not come too late."""
         self.view.give_back(vm)
         if again is not None:
             self.view.postpone(vm, again)
-        due = self.view.next_due(self._clock.now())
-        early = due is not None and (self._wakes_at is None or due < self._wakes_at)
-        if early or not quiet or not self.view.in_hand:
+        if not quiet or self._is_late() or self._is_waited_for():
             self.book.changed.set()
+
+    def _is_late(self) -> bool:
+        """Tell whether the next step is too far away for what falls due before it."""
+        due = self.view.next_due(self._clock.now())
+        return due is not None and (self._wakes_at is None or due + _SHORTEST < self._wakes_at)
+
+    def _is_waited_for(self) -> bool:
+        """Tell whether nothing is in hand any more, and that is what somebody waits for."""
+        return not self.view.in_hand and (self._settling or self.run.closed_at is not None)
 
     async def _do(self, command: Command, tracker: Tracker | None) -> None:
         match command:
@@ -348,7 +356,7 @@ class Driver:
 
     def _seconds_until(self, wake_at: datetime | None) -> float:
         soonest = min(self._acts_at, self._checkpoint_at, wake_at or self._checkpoint_at)
-        return max(_SHORTEST_S, (soonest - self._clock.now()).total_seconds())
+        return max(_SHORTEST.total_seconds(), (soonest - self._clock.now()).total_seconds())
 
 
 _ASKING = (Poll, Await)
