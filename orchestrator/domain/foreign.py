@@ -16,15 +16,18 @@ _QUOTE: Final = r"\\{0,8}[\"']"
 """Also of JSON within JSON."""
 _REFERENCE: Final = r"(?!\$\{[^}]{0,200}\})"
 """`${NAME}` names a secret and is none."""
+_UP_TO_AT: Final = r"[^\s\"<>@]{0,512}+(?=@)"
+"""Taken whole or not at all: an answer of a megabyte may be made of nothing but beginnings, and
+whoever tried shorter ones at each would hold the loop for seconds."""
 _HIDDEN: Final = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         r"(authorization[\"']?\s{0,4}[:=]\s{0,4}[\"']?)[^\"'\r\n,;}]{1,8192}",
         r"\b(bearer\s{1,4})(?!tokens?\b|authenticat|authoriz)[a-z0-9._~+/=-]{6,}",
         r"(?<![\w-])()eyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)?",  # a JSON web token
-        rf"(://[^\s:/@]{{0,128}}:){_REFERENCE}[^\s\"<>]{{0,512}}(?=@)",  # a password in a URL
+        rf"(://[^\s:/@]{{0,128}}:){_REFERENCE}{_UP_TO_AT}(?:@{_UP_TO_AT})*+",  # a password in a URL
         rf"((?:[?&;]|\\u0026)(?:{_SIGNED})=)[^&\s\"'<>\\;]+",  # ARM signs its URLs: azure-facts 2.4
-        rf"\b([\w-]{{0,32}}{SECRET_WORD}\s{{0,4}}=\s{{0,4}}[\"']?){_REFERENCE}[^\s\"'&,;}}]+",
+        rf"({SECRET_WORD}\s{{0,4}}=\s{{0,4}}[\"']?){_REFERENCE}[^\s\"'&,;}}]+",
         rf"({_QUOTE}[\w-]{{0,32}}{SECRET_WORD}{_QUOTE}\s{{0,4}}:\s{{0,4}}{_QUOTE})(?:\\+.|[^\"'\\])+",
     )
 )

@@ -34,6 +34,7 @@ LEAKS = [
     f"https://a/cb?code={CANARY}",
     f"postgresql+asyncpg://kim:{CANARY}@db.example/fleet",
     f"postgresql://kim:p@ss/{CANARY}@db/fleet",
+    f"postgresql://kim:{CANARY}@{CANARY}@db/fleet",
     f"http://:{CANARY}@proxy:3128",
     f"client_secret={CANARY}&grant_type=x",
     f"password = '{CANARY}'",
@@ -42,6 +43,7 @@ LEAKS = [
     f'{{"password":"a\\"{CANARY}"}}',
     f"{{'refresh_token': '{CANARY}'}}",
     f"AZURE_CLIENT_SECRET={CANARY}",
+    f"{'x' * 40}_secret={CANARY}",
     f"api_key={CANARY}",
     f"eyJ0eXAiOiJKV1Qi.{CANARY}.{CANARY}",
 ]
