@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from orchestrator.domain.answer import Tracker
 from orchestrator.domain.deciding import write
-from orchestrator.domain.lanes import CALLS, Errand, Lane
+from orchestrator.domain.lanes import Errand
 from orchestrator.domain.model import AttemptId, Run, VmId
 from orchestrator.domain.operation import Dropped, Withdrawn
 from orchestrator.domain.record import Lease, Snapshot
@@ -25,7 +25,6 @@ from orchestrator.domain.rollout import (
     plan,
 )
 from orchestrator.domain.steering import apply
-from orchestrator.domain.throttle import Call
 from orchestrator.domain.view import RunView
 from orchestrator.domain.vigil import Visit
 from orchestrator.domain.wave_acts import must_wait
@@ -35,6 +34,7 @@ from orchestrator.engine.doors import Doors
 from orchestrator.engine.follow import Follower
 from orchestrator.engine.gatekeeper import Gatekeeper
 from orchestrator.engine.hands import Hands
+from orchestrator.engine.permits import Permits
 from orchestrator.engine.restart import Restarter
 from orchestrator.engine.rewinds import Rewinds
 from orchestrator.engine.submit import Submitter
@@ -59,7 +59,6 @@ class Driver:
         self._clock = doors.clock
         self._name = doors.name
         self._observer = doors.observer
-        self._throttle = doors.throttle
         self._rhythm = doors.rhythm
         self.view = RunView(snapshot)
         self.book = Book(doors, lease, self.view)
@@ -69,6 +68,7 @@ class Driver:
         self._surveyor = Surveyor(doors, self.book)
         self._visitor = Visitor(doors, self.book)
         self._gatekeeper = Gatekeeper(doors, self.book)
+        self._permits = Permits(doors.throttle, self.view)
         self._readers: Hands[_Read] = Hands("read", READERS, self._read)
         self._wakes_at: datetime | None = None
         self._stopping = self._settling = False
@@ -180,7 +180,7 @@ class Driver:
         polls: list[Poll | Await] = []
         for command in commands:
             lane = self.view.lane(command.op.target.vm_id)
-            if not self._permitted(command, lane, now):
+            if not self._permits.granted(command, lane, now):
                 continue
             self._note_lateness(command, now)
             self.view.take(command.op.target.vm_id)
@@ -192,45 +192,6 @@ class Driver:
                 group.create_task(self._obey(command), name=f"{type(command).__name__}")
         if polls:
             group.create_task(self._fetch(group, polls), name="fetch operation URLs")
-
-    def _permitted(self, command: Command, lane: Lane | None, now: datetime) -> bool:
-        """Take the tokens of a command's requests. Where its place has none left, its whole lane
-        waits; where the VM itself has none, the VM does."""
-        target = command.op.target
-        calls = () if lane is None else CALLS[lane.errand]
-        match command:
-            case Drop():
-                return True
-            case Survey() | Visit():
-                calls = (Call.LOOK,)
-            case _ if lane is not None and self.view.is_held(lane, now):
-                return False
-            case _:
-                pass
-        until = self._throttle.take(calls, target, now, self.run.id)
-        if until is None:
-            return True
-        self._wait_for_tokens(command, lane, until, now)
-        return False
-
-    def _wait_for_tokens(
-        self, command: Command, lane: Lane | None, until: datetime, now: datetime
-    ) -> None:
-        target = command.op.target
-        if isinstance(command, Visit):
-            self.view.vigil.postpone(target.vm_id, until)
-            return
-        if lane is None or isinstance(command, Survey):
-            self.view.survey.postpone(target.vm_id, until)
-            return
-        blocked = [
-            self._throttle.blocked(call, target, now, self.run.id) for call in CALLS[lane.errand]
-        ]
-        held = max((each for each in blocked if each is not None), default=None)
-        if held is not None:
-            self.view.hold(lane, held)
-        else:
-            self.view.postpone(target.vm_id, until)
 
     def _note_lateness(self, command: Command, now: datetime) -> None:
         if isinstance(command, Poll | Look):
@@ -355,8 +316,12 @@ class Driver:
             await self.book.checkpoint()
 
     def _seconds_until(self, wake_at: datetime | None) -> float:
-        soonest = min(self._acts_at, self._checkpoint_at, wake_at or self._checkpoint_at)
-        return max(_SHORTEST.total_seconds(), (soonest - self._clock.now()).total_seconds())
+        """Return how long to sleep after a step: until what it planned for, or a lane that it had
+        to hold is let go."""
+        now = self._clock.now()
+        times = (self._acts_at, self._checkpoint_at, wake_at, self.view.next_due(now))
+        soonest = min(time for time in times if time is not None)
+        return max(_SHORTEST, soonest - now).total_seconds()
 
 
 _ASKING = (Poll, Await)

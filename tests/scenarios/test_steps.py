@@ -3,8 +3,11 @@
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from itertools import count
 
-from orchestrator.domain.model import RunId, Share
+from orchestrator.domain.model import RunId, Share, VmId
+from orchestrator.domain.throttle import Call
+from orchestrator.engine.driver import Driver
 from tests.kit.clock import HandClock
 from tests.kit.over import Over
 from tests.kit.stage import Stage, a_ring, machines, staged
@@ -52,3 +55,34 @@ async def _one_due(on: Stage, *, later: timedelta) -> RunId:
     await driver.book.checkpoint()
     await on.store.release(driver.book.lease)
     return run_id
+
+
+async def test_polls_that_wait_for_azures_tokens_go_several_at_a_time(sqlite_url):
+    async with staged(sqlite_url, machines("w", 30)) as on:
+        run_id = await on.open(a_ring("w", max_parallel=Share(count=30)))
+        driver = await on.take(run_id)
+        await on.go_on(driver, until=lambda view: view.tally(1).labels["in_progress"] == 30)
+        on.clock.turn_to(on.clock.now() + timedelta(minutes=1))
+        for vm, watch in list(driver.view.watches.items()):
+            driver.view.watch(vm, replace(watch, next_at=on.clock.now()))
+        _spend_all(on, Call.POLL, driver)
+        polls = [await _polls_of_a_step(on, driver) for _ in range(3)]
+        assert polls[0] == 0
+        assert min(polls[1:]) >= 4
+
+
+async def _polls_of_a_step(on: Stage, driver: Driver) -> int:
+    before = len(on.witness.asks)
+    async with asyncio.TaskGroup() as group:
+        todo = await driver.step(group)
+    on.clock.turn_to(on.clock.now() + timedelta(seconds=driver._seconds_until(todo.wake_at)))
+    return len(on.witness.asks) - before
+
+
+def _spend_all(on: Stage, call: Call, driver: Driver) -> None:
+    """Take every token that is left where a run's VMs are, for others."""
+    target, now = next(iter(driver.view.ops.values())).target, on.clock.now()
+    for number in count():
+        other = replace(target, vm_id=VmId(f"{target.vm_id}-{number}"))
+        if on.doors.throttle.take((call,), other, now, driver.run.id) is not None:
+            return
