@@ -21,7 +21,15 @@ from benchmarks import fake_arm
 from benchmarks.fake_arm import FakeArm
 from benchmarks.figures import Finding, Part, Sizes
 from benchmarks.fleet import fleet, plan
-from benchmarks.measure import MB, PATIENCE_S, ROOT, Figures, peak_rss_bytes, rss_bytes
+from benchmarks.measure import (
+    MB,
+    PATIENCE_S,
+    ROOT,
+    Figures,
+    cpu_seconds_of,
+    peak_rss_bytes,
+    rss_bytes,
+)
 from benchmarks.prepared import Takes, prepare_running
 
 BYTES_PER_OPERATION: Final = 2_000.0
@@ -61,6 +69,7 @@ def memory(sizes: Sizes) -> Part:
     for vms, row in rows.items():
         what = f"{vms:,} in flight" if vms else "idle daemon"
         findings.append(_finding("b", f"memory, {what}", row["rss"] / MB, MOST_MB.get(vms), "MB"))
+        findings.append(_finding("b", f"share of a core, {what}", row["share"], None))
     last, open_ones = rows[most], f"{most:,} open operations"
     findings += [
         _finding(
@@ -134,9 +143,11 @@ def restarted(vms: int) -> Figures:
             _until(lambda: "serves" in stage.log.read_text(), process)
             if vms:
                 _until(lambda: arm.stats()["polls"] > 0, process)
+            before = cpu_seconds_of(process.pid)
             time.sleep(READS_AFTER_S)
             stats = arm.stats()
             return {
+                "share": (cpu_seconds_of(process.pid) - before) / READS_AFTER_S,
                 "first_poll_s": stats["first_poll_ms"] / 1000,
                 "reads": stats["polls"] + stats["looks"],
                 "queries": stats["queries"],

@@ -2,6 +2,7 @@
 so in one line of JSON."""
 
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -23,6 +24,13 @@ def cpu_seconds() -> float:
     """Return the user and system time of this process, all its threads together."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
+
+
+def cpu_seconds_of(pid: int) -> float:
+    """Return the same of another process, as far as the kernel has counted it: to the 10 ms."""
+    _, _, counted = Path(f"/proc/{pid}/stat").read_text().rpartition(")")
+    user, system = counted.split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 def rss_bytes(pid: int | str = "self") -> int:
