@@ -240,7 +240,7 @@ class Driver:
             self._observer.crashed(f"{type(command).__name__} {vm}", error)
             self.book.lose(_BUG)
         finally:
-            self._return(vm, again, quiet=isinstance(command, Poll | Await | Look | Visit))
+            self._return(vm, again, quiet=isinstance(command, Poll | Await | Look))
 
     def _return(self, vm: VmId, again: datetime | None, *, quiet: bool = False) -> None:
         """Let an operation go from the hand. A read after which nothing has changed wakes nobody
@@ -257,8 +257,13 @@ class Driver:
         return due is not None and (self._wakes_at is None or due + _SHORTEST < self._wakes_at)
 
     def _is_waited_for(self) -> bool:
-        """Tell whether nothing is in hand any more, and that is what somebody waits for."""
-        return not self.view.in_hand and (self._settling or self.run.closed_at is not None)
+        """Tell whether nothing is in hand any more, and that is what somebody waits for: a run is
+        closed only then, and left when it is closed."""
+        if self.view.in_hand:
+            return False
+        if self._settling or self.run.closed_at is not None:
+            return True
+        return all(tally.settled for tally in self.view.tallies())
 
     async def _do(self, command: Command, tracker: Tracker | None) -> None:
         match command:

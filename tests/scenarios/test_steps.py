@@ -2,22 +2,30 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 
-from orchestrator.domain.model import RunId, Share, VmId
+from orchestrator.domain.model import RunId, Share, Tolerance, VmId
 from orchestrator.domain.throttle import Call
 from orchestrator.engine.driver import Driver
+from orchestrator.simulator.tempers import Temper
 from tests.kit.clock import HandClock
 from tests.kit.over import Over
-from tests.kit.stage import Stage, a_ring, machines, staged
+from tests.kit.stage import Stage, a_machine, a_ring, machines, staged
 
 
 class Stopped(HandClock):
     """Time stands still for whoever waits for it."""
 
+    def __init__(self, now: datetime) -> None:
+        super().__init__(now)
+        self.sleeps, self.second = 0, asyncio.Event()
+
     async def sleep(self, seconds: float) -> None:
         """Wait until cancelled."""
+        self.sleeps += 1
+        if self.sleeps == 2:
+            self.second.set()
         await asyncio.Event().wait()
 
 
@@ -55,6 +63,31 @@ async def _one_due(on: Stage, *, later: timedelta) -> RunId:
     await driver.book.checkpoint()
     await on.store.release(driver.book.lease)
     return run_id
+
+
+async def test_the_last_look_in_hand_brings_the_end_of_its_run_forward(sqlite_url):
+    late = Temper(forgets=timedelta(0), view_lag=timedelta(days=1), graph_lag=timedelta(days=1))
+    async with staged(sqlite_url, (a_machine("w-00", late), a_machine("w-01"))) as on:
+        run_id = await on.open(
+            a_ring("w", max_parallel=Share(count=2), allow_failures=Tolerance(count=1))
+        )
+        driver = await on.take(run_id)
+        await on.go_on(driver, until=lambda view: view.tally(1).labels["needs_human"] == 1)
+        vm, now = next(iter(driver.view.ops)), on.clock.now()
+        driver.book.watch(vm, replace(driver.view.watches[vm], next_at=now, last_at=now))
+        await driver.book.checkpoint()
+        await on.store.release(driver.book.lease)
+        clock = Stopped(now)
+
+        async def look(vm_id):
+            await clock.second.wait()  # what the first step decided woke the driver from its first
+            return await on.arm.look(vm_id)
+
+        on.doors = replace(on.doors, arm=Over(on.arm, look=look), clock=clock)
+        driver = await on.take(run_id)
+        async with asyncio.timeout(20):
+            await driver.drive()
+        assert (driver.run.status, clock.sleeps) == ("passed", 2)
 
 
 async def test_polls_that_wait_for_azures_tokens_go_several_at_a_time(sqlite_url):
