@@ -261,9 +261,7 @@ class Driver:
         closed only then, and left when it is closed."""
         if self.view.in_hand:
             return False
-        if self._settling or self.run.closed_at is not None:
-            return True
-        return all(tally.settled for tally in self.view.tallies())
+        return self._settling or all(tally.settled for tally in self.view.tallies())
 
     async def _do(self, command: Command, tracker: Tracker | None) -> None:
         match command:

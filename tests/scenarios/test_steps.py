@@ -1,6 +1,7 @@
 """How often the driver plans: what tells nothing new waits for the next step."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import count
@@ -58,11 +59,17 @@ async def _one_due(on: Stage, *, later: timedelta) -> RunId:
     await on.go_on(driver, until=lambda view: view.tally(1).labels["in_progress"] == 2)
     first, second = driver.view.ops
     now = on.clock.now()
-    for vm, due in ((first, now), (second, now + later)):
-        driver.book.watch(vm, replace(driver.view.watches[vm], next_at=due, last_at=now))
+    await _leave(on, driver, {first: now, second: now + later})
+    return run_id
+
+
+async def _leave(on: Stage, driver: Driver, due: Mapping[VmId, datetime]) -> None:
+    """Leave a run to the next driver, with reads that fall due at these instants."""
+    for vm, at in due.items():
+        read = replace(driver.view.watches[vm], next_at=at, last_at=on.clock.now())
+        driver.book.watch(vm, read)
     await driver.book.checkpoint()
     await on.store.release(driver.book.lease)
-    return run_id
 
 
 async def test_the_last_look_in_hand_brings_the_end_of_its_run_forward(sqlite_url):
@@ -74,9 +81,7 @@ async def test_the_last_look_in_hand_brings_the_end_of_its_run_forward(sqlite_ur
         driver = await on.take(run_id)
         await on.go_on(driver, until=lambda view: view.tally(1).labels["needs_human"] == 1)
         vm, now = next(iter(driver.view.ops)), on.clock.now()
-        driver.book.watch(vm, replace(driver.view.watches[vm], next_at=now, last_at=now))
-        await driver.book.checkpoint()
-        await on.store.release(driver.book.lease)
+        await _leave(on, driver, {vm: now})
         clock = Stopped(now)
 
         async def look(vm_id):
